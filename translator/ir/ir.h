@@ -24,10 +24,10 @@ struct xl_cpu;
 struct xl_ctx;
 
 enum ir_opcode {
-#define X(name, result, args, effects, text) IR_##name,
+#define X(name, result, args, effects, text) IR_OP_##name,
 #include "ir_ops.def"
 #undef X
-    IR_OPCODES
+    IR_OP_COUNT
 };
 
 /* Index of the op that made a value. */
@@ -96,14 +96,14 @@ struct ir_ref ir_cmp(struct xl_ctx *x, enum ir_cond cond, struct ir_ref a, struc
 struct ir_ref ir_cmpadd(struct xl_ctx *x, enum ir_cond cond, struct ir_ref a, struct ir_ref b);
 struct ir_ref ir_select(struct xl_ctx *x, struct ir_ref test, struct ir_ref yes, struct ir_ref no);
 bool ir_is_const(struct xl_ctx *x, struct ir_ref a, uint32_t *value);
-#define ir_add(x, a, b) ir_op2(x, IR_ADD, a, b)
-#define ir_sub(x, a, b) ir_op2(x, IR_SUB, a, b)
-#define ir_and(x, a, b) ir_op2(x, IR_AND, a, b)
-#define ir_or(x, a, b) ir_op2(x, IR_OR, a, b)
-#define ir_xor(x, a, b) ir_op2(x, IR_XOR, a, b)
-#define ir_shl(x, a, b) ir_op2(x, IR_SHL, a, b)
-#define ir_shr(x, a, b) ir_op2(x, IR_SHR, a, b)
-#define ir_sar(x, a, b) ir_op2(x, IR_SAR, a, b)
+#define ir_add(x, a, b) ir_op2(x, IR_OP_ADD, a, b)
+#define ir_sub(x, a, b) ir_op2(x, IR_OP_SUB, a, b)
+#define ir_and(x, a, b) ir_op2(x, IR_OP_AND, a, b)
+#define ir_or(x, a, b) ir_op2(x, IR_OP_OR, a, b)
+#define ir_xor(x, a, b) ir_op2(x, IR_OP_XOR, a, b)
+#define ir_shl(x, a, b) ir_op2(x, IR_OP_SHL, a, b)
+#define ir_shr(x, a, b) ir_op2(x, IR_OP_SHR, a, b)
+#define ir_sar(x, a, b) ir_op2(x, IR_OP_SAR, a, b)
 
 /* Flags: set once per instruction; reading gives CMP/CMPADD of the operands when they are known in this block, FLAGS_COND otherwise. */
 void ir_flags_set(struct xl_ctx *x, enum xl_flags_kind kind, struct ir_ref a, struct ir_ref b);
