@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Talking to channels: scripts, labelled output, keys, log files."""
