@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Options of a scripted run, shared by `run`, `guest run` and `console`.
 
-What is here: the click options --headless, --timeout, --until, --send and --json, and `StepCommand`, a
+What is here: the click options --headless, --timeout, --until, --send and --json, and
+`StepCommand`, a
 command class that keeps --until and --send in the order of the command line.
 
 Rules of use:

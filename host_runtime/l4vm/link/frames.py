@@ -4,7 +4,8 @@
 What is here: `Frame`, `encode`, and `Deframer`, which takes bytes as they come, in pieces of any
 size. The layout and the rules are in `l4vm.formats.link`.
 
-Rules of use: a Deframer belongs to one byte stream. It holds at most one run (a little over one frame), whatever
+Rules of use: a Deframer belongs to one byte stream. It holds at most one run (a little over one
+frame), whatever
 arrives. Text is given out line by line; the owner calls `flush` when the line fell
 silent, so that a prompt without a line end is seen too.
 """

@@ -2,7 +2,8 @@
 """The workstation's end of a link session: a pure state machine.
 
 What is here: `Session` takes frames and the time, and gives wire bytes and events; it opens the
-session, keeps order, acknowledges, sends within the board's credit, polls, repairs losses, and notices
+session, keeps order, acknowledges, sends within the board's credit, polls, repairs losses, and
+notices
 that the board forgot the session. The protocol is told in `l4vm.formats.link`.
 
 Rules of use: no I/O, no clock. After each `receive`, `send`, `request` or `tick` the owner

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: MIT
+"""Boot a built image in qemu-system-x86_64, with its serial port on a unix socket.
+
+What is here: `Manifest` (what the build says about an image), `command_line`, and `Qemu`, a running
+emulator that is killed when its `with` block ends.
+
+QEMU waits for us on the socket before the board's first instruction, therefore no byte is lost.
+With
+icount the board's clock counts instructions (shift=0: one per nanosecond and TSC tick).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from l4vm.cli.exit_codes import ExitCode
+from l4vm.console.conversation import Ended
+from l4vm.errors import L4vmError
+from l4vm.link.line import Inbox, Line, open_line
+
+PROGRAM = "qemu-system-x86_64"
+CONNECT_S = 20.0
+DRAIN_S = 0.3
+DEBUG_EXIT_PORT = 0xF4
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the build wrote about an image; paths are absolute.
+
+    Attributes:
+        kernel: Multiboot file for `qemu -kernel`.
+        disk: raw disk image.
+        symbols: kernel ELF with symbols.
+        qemu: board's options: memory_mib, cpu, extra (list of arguments).
+    """
+
+    image: str
+    kernel: Path
+    disk: Path
+    symbols: Path
+    memory_mib: int
+    cpu: str
+    extra: tuple[str, ...]
+
+    @classmethod
+    def load(cls, path: Path) -> Manifest:
+        """Read manifest.json.
+
+        Raises:
+            L4vmError: it is missing, not JSON, or lacks a key (exit code 3).
+        """
+        try:
+            facts: dict[str, Any] = json.loads(path.read_text())
+            folder = path.parent.resolve()
+            qemu = facts.get("qemu", {})
+            return cls(
+                image=str(facts["image"]),
+                kernel=folder / facts["kernel"],
+                disk=folder / facts["disk"],
+                symbols=folder / facts["symbols"]["kernel"],
+                memory_mib=int(qemu.get("memory_mib", 512)),
+                cpu=str(qemu.get("cpu", "max")),
+                extra=tuple(str(argument) for argument in qemu.get("extra", ())),
+            )
+        except FileNotFoundError as bad:
+            raise L4vmError(
+                f"{path}: there is no built image", "build it: ./kit scons image", 3
+            ) from bad
+        except (ValueError, KeyError, TypeError, AttributeError) as bad:
+            raise L4vmError(
+                f"{path}: not a manifest of this version: {bad!r}", "build the image again", 3
+            ) from bad
+
+
+@dataclass(frozen=True)
+class Boot:
+    """How to boot: from the disk image, with counted time, with a window."""
+
+    disk: bool = False
+    icount: bool = False
+    display: bool = False
+
+
+def command_line(manifest: Manifest, boot: Boot, socket_path: str) -> list[str]:
+    """Return QEMU's arguments."""
+    words = [PROGRAM, "-accel", "tcg,tb-size=512", "-cpu", manifest.cpu, "-smp", "1"]
+    words += ["-m", str(manifest.memory_mib), "-nodefaults", "-vga", "std", "-no-reboot"]
+    words += ["-chardev", f"socket,id=line,path={socket_path},server=on,wait=on"]
+    words += ["-serial", "chardev:line"]
+    words += ["-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4"]
+    if boot.icount:
+        words += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
+    if not boot.display:
+        words += ["-display", "none"]
+    if boot.disk:
+        words += ["-drive", f"format=raw,if=ide,snapshot=on,file={manifest.disk}"]
+    else:
+        words += ["-kernel", str(manifest.kernel)]
+    return words + list(manifest.extra)
+
+
+def _die_with_parent() -> None:
+    """Have Linux kill QEMU when this process dies, however it dies."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def describe_end(code: int, stderr: str, program: str = PROGRAM) -> str:
+    """Return a sentence for QEMU's end."""
+    if code < 0:
+        how = f"was killed by {signal.Signals(-code).name}"
+    elif code & 1 and code > 1:
+        how = f"ended because the board asked for it, with code {code >> 1}"
+    elif code == 0:
+        how = "ended (the board switched off, reset, or the window was closed)"
+    else:
+        how = f"failed with code {code}"
+    words = stderr.strip()
+    return f"{program} {how}" + (f": {words}" if words else "")
+
+
+class Qemu:
+    """A running emulator; use it in a `with` block.
+
+    Args:
+        words: its command line, from `command_line`.
+        socket_path: of its serial line.
+        inbox: gets the line's items, and `Ended` when QEMU ends.
+    """
+
+    def __init__(self, words: Sequence[str], socket_path: str, inbox: Inbox) -> None:
+        if shutil.which(words[0]) is None:
+            raise L4vmError(
+                f"{words[0]} is not installed",
+                "install the Debian package qemu-system-x86, or let ./kit do it",
+                ExitCode.ENVIRONMENT,
+            )
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as QEMU
+        self._process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._stderr,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+        try:
+            self.line = self._connect(socket_path, inbox)
+        except BaseException:
+            self.kill()
+            raise
+        threading.Thread(target=self._watch, args=(inbox,), daemon=True).start()
+
+    def _complaints(self) -> str:
+        self._stderr.seek(0)
+        return self._stderr.read().decode("utf-8", "replace")
+
+    def _connect(self, path: str, inbox: Inbox) -> Line:
+        """Open QEMU's socket as soon as it is there."""
+        deadline = time.monotonic() + CONNECT_S
+        while True:
+            try:
+                return open_line(f"unix:{path}", inbox)
+            except L4vmError:
+                code = self._process.poll()
+                if code is not None:
+                    raise L4vmError(
+                        describe_end(code, self._complaints()), "", ExitCode.ENDED_EARLY
+                    ) from None
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
+
+    def _watch(self, inbox: Inbox) -> None:
+        code = self._process.wait()
+        time.sleep(DRAIN_S)
+        inbox.put(Ended(describe_end(code, self._complaints())))
+
+    def kill(self) -> None:
+        """End QEMU at once."""
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Qemu:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End QEMU and the line."""
+        self.kill()
+        self.line.close()

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""Byte lines to a board: any pyserial URL, or a unix socket such as QEMU's.
+
+What is here: `open_line`, which gives a `Line`. A line has a thread of its own that reads and puts
+`Received` and `Closed` into a queue; `write` never blocks for long.
+
+Rules of use: one queue may serve several lines and other sources; the owner handles the
+items in one thread. A closed line is opened again by a new `open_line`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import threading
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import serial
+
+from l4vm.errors import L4vmError
+
+READ_BYTES = 4096
+UNSENT_LIMIT = 65536
+"""A peer that reads nothing may leave so many bytes waiting; what comes later is dropped."""
+ENVIRONMENT = 3
+
+Inbox = queue.SimpleQueue[object]
+
+
+@dataclass(frozen=True)
+class Received:
+    """Bytes came from the line."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The line ended."""
+
+    reason: str
+
+
+class Line(Protocol):
+    """An open byte line."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; a line that is closed or stuck drops them."""
+
+    def close(self) -> None:
+        """End the line; its thread ends too."""
+
+
+class SocketLine:
+    """A line over a connected stream socket."""
+
+    def __init__(self, sock: socket.socket, inbox: Inbox) -> None:
+        self._socket = sock
+        self._unsent = b""
+        self._inbox = inbox
+        threading.Thread(target=self._read, name="line", daemon=True).start()
+
+    def _read(self) -> None:
+        reason = "the other side closed the line"
+        try:
+            while data := self._socket.recv(READ_BYTES):
+                self._inbox.put(Received(data))
+        except OSError as bad:
+            reason = str(bad)
+        self._inbox.put(Closed(reason))
+
+    def write(self, data: bytes) -> None:
+        """Send what the socket takes now and keep the rest for the next call."""
+        if len(self._unsent) < UNSENT_LIMIT:
+            self._unsent += data
+        try:
+            sent = self._socket.send(self._unsent, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._unsent, sent = b"", 0
+        self._unsent = self._unsent[sent:]
+
+    def close(self) -> None:
+        """Shut the socket down, which ends the reader."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+class SerialLine:
+    """A line over whatever pyserial can open."""
+
+    def __init__(self, port: Any, inbox: Inbox) -> None:
+        self._port = port
+        self._inbox = inbox
+        self._ending = False
+        threading.Thread(target=self._read, name="line", daemon=True).start()
+
+    def _read(self) -> None:
+        reason = "closed"
+        try:
+            while not self._ending:
+                data = self._port.read(max(1, min(self._port.in_waiting, READ_BYTES)))
+                if data:
+                    self._inbox.put(Received(data))
+        except (serial.SerialException, OSError, TypeError, AttributeError) as bad:
+            reason = str(bad) or "the port went away"
+        self._inbox.put(Closed(reason))
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; the reader reports a broken port."""
+        with contextlib.suppress(serial.SerialException, OSError):
+            self._port.write(data)
+
+    def close(self) -> None:
+        """Close the port."""
+        self._ending = True
+        with contextlib.suppress(serial.SerialException, OSError):
+            self._port.close()
+
+
+def open_line(url: str, inbox: Inbox, baud: int = 115200) -> Line:
+    """Open a line by its URL.
+
+    Args:
+        url: `unix:PATH`, or what pyserial takes (/dev/ttyUSB0, socket://HOST:PORT, rfc2217://...).
+        inbox: where the line's items go.
+        baud: bits per second of a real port.
+
+    Raises:
+        L4vmError: it cannot be opened (exit code 3).
+    """
+    try:
+        if url.startswith("unix:"):
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                sock.connect(url.removeprefix("unix:").removeprefix("//"))
+            except OSError:
+                sock.close()
+                raise
+            return SocketLine(sock, inbox)
+        port = serial.serial_for_url(url, baudrate=baud, timeout=0.1, write_timeout=1.0)
+        return SerialLine(port, inbox)
+    except (OSError, ValueError, serial.SerialException) as bad:
+        raise L4vmError(
+            f"{url}: cannot be opened: {bad}",
+            "give a serial port (l4vm doctor lists them), unix:PATH or a pyserial URL",
+            ENVIRONMENT,
+        ) from bad
