@@ -92,7 +92,8 @@ def tasks_listing() -> Listing:
 def realtime_json(listing: Listing) -> list[dict[str, object]]:
     """Return the statistics as they stand in a result file: integers, latencies in instructions.
 
-    A latency is counted in TSC ticks; under `-icount shift=0` a tick is an instruction.
+    A latency is counted in TSC ticks; under `-icount shift=0` a tick is an instruction. `elapsed_ns`
+    is the board time from the task's first release to the moment the list was made.
     """
     return [
         {
@@ -102,6 +103,9 @@ def realtime_json(listing: Listing) -> list[dict[str, object]]:
             "misses": record.misses,
             "start_ticks": record.start_ticks,
             "last_ticks": record.last_ticks,
+            "elapsed_ns": (listing.board_ticks - record.start_ticks)
+            * 1_000_000
+            // max(listing.tsc_khz, 1),
             "latency_insns": {
                 "min": record.min_ticks,
                 "median": record.median_ticks,

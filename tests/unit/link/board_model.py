@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A small model of the board's end of the link, written from the page in `l4vm.formats.link`.
+"""A small model of the board's end of the link.
 
-It keeps what the real one keeps: a ring per channel and direction, the session, and no clock at all. The
+It keeps what the real one keeps: a ring per channel and direction, the session, and no clock. The
 guest behind each channel is the test: it writes to `channel.out` and reads `channel.got`.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Session against a model of the board, over a wire that loses and damages bytes (and keeps order)."""
+"""Session against a model of the board, over a wire that loses and damages bytes in order."""
 
 from __future__ import annotations
 
