@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""Read a machine map, `translator/machine/NAME.def`: the lines that the C models expand too.
+
+A map is C preprocessor text of four macros, described in its own head. Nothing is computed here; values are C integer literals.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from l4vm.errors import L4vmError
+
+_LINE = re.compile(r"^(MACHINE|MASTER|AHB|APB)\(([^)]*)\)\s*$")
+_WIDTHS = {"MACHINE": 2, "MASTER": 5, "AHB": 7, "APB": 7}
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device on the APB bus: registers at [base, base + size_bytes), interrupt 0 for none."""
+
+    name: str
+    vendor: int
+    device: int
+    version: int
+    irq: int
+    base: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class MachineMap:
+    """Facts of a machine by name, and its APB devices in map order."""
+
+    name: str
+    facts: dict[str, int]
+    devices: tuple[Device, ...]
+
+    def device(self, name: str) -> Device:
+        """Return the device called `name`.
+
+        Raises:
+            L4vmError: the machine has no such device.
+        """
+        for device in self.devices:
+            if device.name == name:
+                return device
+        known = ", ".join(device.name for device in self.devices)
+        raise L4vmError(f"machine {self.name} has no device {name}", f"it has {known}")
+
+
+def machine_map_path(name: str) -> Path:
+    """Return where the map of machine `name` lies in this checkout."""
+    return Path(__file__).resolve().parents[3] / "translator" / "machine" / f"{name}.def"
+
+
+def read_machine_map(name: str) -> MachineMap:
+    """Read the map of machine `name`.
+
+    Raises:
+        L4vmError: there is no such map, or a line of it does not have its macro's columns.
+    """
+    path = machine_map_path(name)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.def")))
+        raise L4vmError(f"no machine is called {name!r}", f"known machines: {known}")
+    facts: dict[str, int] = {}
+    devices: list[Device] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        match = _LINE.match(line)
+        if not match:
+            continue
+        macro, columns = match[1], [column.strip() for column in match[2].split(",")]
+        if len(columns) != _WIDTHS[macro]:
+            raise L4vmError(
+                f"{path}:{number}: {macro} has {len(columns)} columns, not {_WIDTHS[macro]}",
+                "see the head of the file",
+            )
+        values = [int(column, 0) for column in columns[1:]]
+        if macro == "MACHINE":
+            facts[columns[0]] = values[0]
+        elif macro == "APB":
+            devices.append(Device(columns[0], *values))
+    return MachineMap(name, facts, tuple(devices))
