@@ -163,8 +163,10 @@ class Qemu:
             self.line = self._connect(socket_path, inbox)
         except BaseException:
             self.kill()
+            self._stderr.close()
             raise
-        threading.Thread(target=self._watch, args=(inbox,), daemon=True).start()
+        self._watcher = threading.Thread(target=self._watch, args=(inbox,), daemon=True)
+        self._watcher.start()
 
     def _complaints(self) -> str:
         self._stderr.seek(0)
@@ -190,6 +192,7 @@ class Qemu:
         code = self._process.wait()
         time.sleep(DRAIN_S)
         inbox.put(Ended(describe_end(code, self._complaints())))
+        self._stderr.close()
 
     def kill(self) -> None:
         """End QEMU at once."""
@@ -209,3 +212,4 @@ class Qemu:
         """End QEMU and the line."""
         self.kill()
         self.line.close()
+        self._watcher.join()

@@ -92,8 +92,8 @@ def tasks_listing() -> Listing:
 def realtime_json(listing: Listing) -> list[dict[str, object]]:
     """Return the statistics as they stand in a result file: integers, latencies in instructions.
 
-    A latency is counted in TSC ticks; under `-icount shift=0` a tick is an instruction. `elapsed_ns`
-    is the board time from the task's first release to the moment the list was made.
+    A latency is counted in TSC ticks; under `-icount shift=0` a tick is an instruction.
+    `elapsed_ns` is the board time from the task's first release to the making of the list.
     """
     return [
         {
