@@ -61,11 +61,11 @@ struct ir_mem {
     bool atomic;      /* part of a load-store pair that must not be split */
 };
 
-enum { IR_OPS_MAX = 1024, IR_INSNS_MAX = 64, XL_MMU_MAX = 4, XL_BANKS = 3 };
+enum { IR_OPS_MAX = 1024, IR_INSNS_MAX = 64, XL_MMU_MAX = 4, XL_BANKS = 3, XL_BANK_ENV = 3 /* struct xl_env itself */ };
 
 struct ir_op {
     uint8_t opcode; /* enum ir_opcode */
-    uint8_t cond;   /* enum ir_cond, or flags kind for FLAGS_SET, or bank for GET/PUT */
+    uint8_t cond;   /* enum ir_cond, or flags kind for FLAGS_SET, bank for GET/PUT, 1 for an INSN whose npc is that of env */
     uint16_t arg[4]; /* ir_ref indices; 0xffff none */
     uint16_t insn;  /* index of the INSN mark this belongs to */
     union {
@@ -82,10 +82,21 @@ struct ir_block {
     struct ir_op op[IR_OPS_MAX];
     uint16_t count;
     uint16_t insns; /* INSN marks */
+    bool full;      /* an op did not fit: the block is unusable, translate fewer instructions */
 };
+
+/* Tables made from ir_ops.def. */
+enum ir_result { IR_RESULT_N, IR_RESULT_W, IR_RESULT_D };
+enum ir_effect { IR_EFFECT_P, IR_EFFECT_G, IR_EFFECT_S, IR_EFFECT_M, IR_EFFECT_E, IR_EFFECT_B };
+struct ir_op_info {
+    const char *name;
+    uint8_t result, args, effect;
+};
+extern const struct ir_op_info ir_info[IR_OP_COUNT]; /* print.c */
 
 /* Builder: each function appends one op and returns its value; constants are folded on the way. */
 void ir_insn(struct xl_ctx *x, uint32_t pc, uint32_t npc);
+void ir_insn_to(struct xl_ctx *x, uint32_t pc, struct ir_ref npc); /* a delay slot whose successor is known at run time only */
 struct ir_ref ir_const(struct xl_ctx *x, uint32_t value);
 struct ir_ref ir_const64(struct xl_ctx *x, uint64_t value);
 struct ir_ref ir_get(struct xl_ctx *x, unsigned bank, uint32_t off);
@@ -123,6 +134,7 @@ enum xl_helper_flags {
     XL_H_BANKS = 8,    /* moves bank pointers */
     XL_H_ENDS = 16,    /* changes mode, mappings or interrupt enable: the front end ends the block right after it */
 };
+typedef uint64_t (*xl_helper_fn)(struct xl_cpu *, uint64_t, uint64_t, uint64_t, uint64_t);
 struct xl_helper {
     const char *name;
     void *fn;

@@ -6,7 +6,7 @@
  * TLB, no time. The core calls it; it calls back only what is declared here and in ir/ir.h.
  *
  * pc and npc: guests without delay slots keep npc = pc + 4 (or whatever follows) and ignore it. A state with npc != pc + insn_bytes (between a branch and
- * its delay slot) is legal everywhere: the core then asks for a block of exactly one instruction, and the front end takes npc from env at run time.
+ * its delay slot) is legal everywhere: the core then asks for a block of exactly one instruction, made for this npc and not kept.
  */
 #ifndef XL_GUEST_H
 #define XL_GUEST_H
@@ -64,14 +64,12 @@ struct xl_ctx {
     const struct xl_guest *guest;
     uint32_t pc, npc;     /* of the instruction to translate now */
     uint32_t mode;        /* env.mode the block is made for */
-    bool npc_dynamic;     /* npc != pc + 4 at run time: take it from env; the block is this one instruction */
+    bool npc_dynamic;     /* npc is not pc + 4: the block is this one instruction and is never kept, so npc is as good as a constant */
+    unsigned insns_left;  /* how many INSN marks fit the block from here on, this instruction's among them: a branch and its slot need two */
     bool done;            /* set by the front end: the block has its exits */
-    unsigned insns_left;  /* how many more INSN marks fit the block (budget tail, chaos): a couple branch + slot needs two, else exit between them */
-    /* private to ir/: known flags, known registers */
-    struct ir_ref flags_a, flags_b;
-    uint8_t flags_kind;
-    bool flags_known;
-    void *builder;
+    struct ir_known *known; /* private to ir/: what is known of flags and registers */
+    uint32_t start, bytes, page_va; /* private to rt/: what the block is made from */
+    const uint8_t *page_host;
 };
 /* Fetch the word at va for translation (same page as the block's start only; a delay slot on the next page returns false: exit before it). */
 bool xl_fetch32(struct xl_ctx *x, uint32_t va, uint32_t *word);
@@ -90,7 +88,10 @@ struct xl_guest {
     unsigned mmu_count;                /* mmu indices in use */
     const struct xl_reg_name *regs;    /* architectural registers by name, ended by a NULL name; readable through get_reg too */
     void (*reset)(struct xl_cpu *cpu);
-    /* Translate the instruction at x->pc (its word already fetched and passed). Ends the block by an exit and x->done = true. Every word gives valid IR: an illegal one raises. */
+    /*
+     * Translate the instruction at x->pc; the core has made its INSN mark and fetched its word. A control transfer writes the exits and sets x->done; for
+     * anything else the core goes on at npc. Every word gives valid IR: an illegal one raises.
+     */
     void (*translate)(struct xl_ctx *x, uint32_t word);
     bool (*walk)(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsigned mmu, struct mmu_walk *out);
     unsigned (*fetch_mmu)(uint32_t mode);  /* which mmu index instructions are fetched through in this mode */
@@ -103,6 +104,9 @@ struct xl_guest {
 };
 
 /* --- what a front end may call at run time (from helpers) --- */
+/* The flags pseudo-register as N<<3 | Z<<2 | V<<1 | C. */
+unsigned xl_flags_nzvc(const struct xl_env *env);
+void xl_flags_put(struct xl_env *env, unsigned nzvc);
 _Noreturn void xl_raise(struct xl_cpu *cpu, uint32_t exception);            /* precise, at the current instruction */
 _Noreturn void xl_fault(struct xl_cpu *cpu, const struct xl_fault *f);
 /* Guest access from a helper, with full fault semantics. */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dead put elimination: a register or flags write that a later write of the same block overwrites, with nothing between that could look at it.
+ *
+ * Backwards over the block. What may look: reads, anything that may fault or leave (its state must be precise), helpers. Switch: XL_NO_DEAD_PUT; counter: dead_puts.
+ * Pure ops whose value nobody uses any more are left to the emitter, which makes nothing of them.
+ */
+#include "rt/cpu.h"
+
+enum { WORDS = 128 };
+
+struct later {
+    bool word[XL_BANKS][WORDS]; /* will be written before anyone looks */
+    bool flags;
+};
+
+static void all_seen(struct later *l)
+{
+    for (unsigned bank = 0; bank < XL_BANKS; bank++)
+        for (unsigned i = 0; i < WORDS; i++)
+            l->word[bank][i] = false;
+    l->flags = false;
+}
+
+/* Turn an op into one that does nothing and names nothing. */
+static void remove_op(struct ir_op *op)
+{
+    uint16_t insn = op->insn;
+
+    *op = (struct ir_op){.opcode = IR_OP_CONST, .arg = {0xffff, 0xffff, 0xffff, 0xffff}, .insn = insn};
+}
+
+unsigned opt_dead_puts(struct ir_block *b)
+{
+    struct later l;
+    unsigned removed = 0;
+
+    all_seen(&l);
+    for (unsigned i = b->count; i-- > 0;) {
+        struct ir_op *op = &b->op[i];
+        bool tracked = op->cond < XL_BANKS && op->off / 4 < WORDS;
+        switch (op->opcode) {
+        case IR_OP_PUT:
+            if (tracked && l.word[op->cond][op->off / 4]) {
+                remove_op(op);
+                removed++;
+            } else if (tracked) {
+                l.word[op->cond][op->off / 4] = true;
+            }
+            break;
+        case IR_OP_GET:
+            if (tracked)
+                l.word[op->cond][op->off / 4] = false;
+            break;
+        case IR_OP_FLAGS_SET:
+            if (l.flags) {
+                remove_op(op);
+                removed++;
+            }
+            l.flags = true;
+            break;
+        case IR_OP_FLAGS_COND: l.flags = false; break;
+        case IR_OP_LD:
+        case IR_OP_LD64:
+        case IR_OP_ST:
+        case IR_OP_ST64:
+        case IR_OP_CALL:
+        case IR_OP_CALLW:
+        case IR_OP_CALLD:
+        case IR_OP_BANKS:
+        case IR_OP_EXIT:
+        case IR_OP_EXIT_IF:
+        case IR_OP_EXIT_IND:
+        case IR_OP_EXIT_STATE:
+        case IR_OP_RAISE_IF: all_seen(&l); break;
+        default: break;
+        }
+    }
+    return removed;
+}

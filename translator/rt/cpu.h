@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The core's own view of a CPU and its virtual machine: soft TLB, block cache, physical map, events, run loop.
+ *
+ * Private to translator/{rt,ir,opt,interp,host}. Front ends see guest.h, machines see machine.h, users see include/xl/xl.h. Translated code reaches every
+ * field of struct xl_cpu by its offset from one host register; those it touches most lie first.
+ */
+#ifndef XL_CPU_H
+#define XL_CPU_H
+
+#include "machine/machine.h"
+#include "rt/guest.h"
+#include "xl/xl.h"
+
+enum {
+    XL_PAGE_BITS = 12,
+    XL_PAGE_BYTES = 1 << XL_PAGE_BITS,
+    XL_TLB_BITS = 9,
+    XL_TLB_ENTRIES = 1 << XL_TLB_BITS,
+    XL_ITLB_ENTRIES = 256,
+    XL_JUMP_BITS = 11,
+    XL_JUMP_ENTRIES = 1 << XL_JUMP_BITS,
+    XL_BLOCKS_MAX = 1 << 15,
+    XL_HASH_ENTRIES = 1 << 14,
+    XL_SITES_BITS = 13, /* device sites: a hashed bitmap of instruction addresses */
+    XL_REGIONS_MAX = 24,
+    XL_BLOCK_EXITS = 4,
+    XL_GRANULE_BITS = 6, /* 64 granules a page for code marks */
+    XL_SLICE_INSNS = 200000,
+};
+#define XL_PAGE_MASK ((uint32_t)XL_PAGE_BYTES - 1)
+#define XL_TLB_NONE 0xffffffffu /* no masked address equals it: its low bits are all set */
+
+/* One soft TLB entry. host address = addend + zero-extended guest virtual address. */
+struct xl_tlb_entry {
+    uint32_t tag_read, tag_write;
+    uint64_t addend;
+};
+
+/* An instruction page: virtual page and mode -> physical page. */
+struct xl_itlb_entry {
+    uint32_t va, mode;
+    uint64_t pa; /* UINT64_MAX: empty */
+};
+
+/* The jump cache: where a block for (pc, mode) begins in host memory. */
+struct xl_jump_entry {
+    uint32_t pc, mode;
+    const uint8_t *code;
+};
+
+/* A direct exit of a block: the host jump to patch and the block it goes to. Block and exit numbers from 1; 0 none. */
+struct xl_exit {
+    uint32_t jump_offset; /* of the rel32 in the code cache */
+    uint32_t cold_offset; /* where it goes while not chained */
+    uint32_t pc;
+    uint32_t target;      /* block number */
+    uint32_t next_from;   /* next exit (block * XL_BLOCK_EXITS + index + 1) that goes to the same target */
+};
+
+struct xl_block {
+    uint32_t pc, mode;
+    uint64_t page_pa;
+    uint32_t code_offset, code_bytes;
+    uint16_t insns;   /* budget that it takes at entry */
+    uint16_t bytes;   /* guest bytes it was made from, all in one page */
+    uint8_t exits;
+    bool live;
+    uint32_t next_hash, next_page; /* block numbers */
+    uint32_t from;                 /* first exit that is chained to this block */
+    struct xl_exit exit[XL_BLOCK_EXITS];
+};
+
+/* What translated code tells the core before it may fault: written in cold code only. */
+struct xl_site {
+    uint32_t refund; /* instructions of the block behind this one */
+    uint32_t block;  /* number, 0 in the interpreter */
+    uint32_t last;   /* 1: the instruction is the block's last, so a device may be touched here */
+};
+
+/* Why translated code came back. */
+enum xl_leave { XL_LEAVE_LOOKUP = 0 /* pc, npc are in env */, XL_LEAVE_UNWOUND = 1, XL_LEAVE_EXIT = 16 /* + 8 * exit number: chain it */ };
+
+struct xl_cpu {
+    struct xl_env env; /* first: its fields are reached with short displacements */
+    struct xl_site site;
+    uint64_t unwind_sp;
+    struct xl_vm *vm;
+    const struct xl_guest *guest;
+    uint64_t parked;   /* budget taken away so that the core looks around */
+    bool redo;         /* run one instruction in the interpreter before anything else */
+    bool in_interp;
+    bool faulted;      /* pending, deliver at the run loop */
+    struct xl_fault fault;
+    bool raised;       /* env.exception is pending */
+    struct xl_tlb_entry tlb[XL_MMU_MAX][XL_TLB_ENTRIES];
+    struct xl_jump_entry jump[XL_JUMP_ENTRIES];
+    struct xl_itlb_entry itlb[XL_ITLB_ENTRIES];
+    uint8_t device_site[(1 << XL_SITES_BITS) / 8];
+    uint64_t guest_state[256];
+};
+
+struct xl_region {
+    uint64_t base, bytes;
+    uint8_t *ram; /* NULL: a device */
+    uint64_t ram_offset;
+    const struct xl_device_ops *ops;
+    void *dev;
+};
+
+struct xl_vm {
+    struct xl_cpu *cpu;
+    const struct xl_machine *machine;
+    void *machine_state;
+    struct xl_config config;
+    struct xl_port port;
+    uint64_t arena_used;
+    uint64_t insns;        /* done before the running slice */
+    uint64_t slice;        /* budget given to the running slice */
+    uint64_t idle_ns;      /* time added while idle (insn, exact) */
+    uint64_t host_start_ns, host_now_ns;
+    bool halted;
+    int exit_code;
+    volatile int stop;
+    struct xl_event *events; /* by time */
+    struct xl_region region[XL_REGIONS_MAX];
+    unsigned regions;
+    /* RAM pages that hold translated code */
+    uint64_t *code_granules;  /* one word a RAM page */
+    uint32_t *page_blocks;    /* first block of each RAM page */
+    struct xl_block *block;   /* [XL_BLOCKS_MAX + 1] */
+    uint32_t blocks;          /* numbers given out */
+    uint32_t free_block;
+    uint32_t *hash;
+    uint64_t code_used;       /* bytes of the code cache in use, bump allocated */
+    uint64_t code_start;      /* first byte behind the thunks */
+    struct ir_block *ir;
+    struct ir_known *known;
+    void *emitter;            /* host/x64's scratch */
+    struct xl_stats stats;
+};
+
+/* rt/phys.c */
+struct xl_region *xl_region_at(struct xl_vm *vm, uint64_t pa);
+uint8_t *xl_ram_at(struct xl_vm *vm, uint64_t pa, uint64_t bytes);
+bool xl_device_load(struct xl_vm *vm, struct xl_region *r, uint64_t pa, unsigned size, uint64_t *value);
+bool xl_device_store(struct xl_vm *vm, struct xl_region *r, uint64_t pa, unsigned size, uint64_t value);
+/* rt/mem.c */
+uint64_t xl_slow_load(struct xl_cpu *cpu, uint32_t va, uint32_t unused, uint32_t mem_bits);
+void xl_slow_store(struct xl_cpu *cpu, uint32_t va, uint64_t value, uint32_t mem_bits);
+uint32_t xl_mem_bits(struct ir_mem mem);
+bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa);
+void xl_attention(struct xl_cpu *cpu);
+_Noreturn void xl_unwind(struct xl_cpu *cpu);
+void xl_tlb_protect_code(struct xl_cpu *cpu, uint64_t page_pa);
+/* rt/block.c */
+uint32_t xl_block_find(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t page_pa);
+uint32_t xl_block_make(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t page_pa);
+void xl_block_drop(struct xl_cpu *cpu, uint32_t number);
+void xl_block_drop_range(struct xl_cpu *cpu, uint64_t page_pa, unsigned first, unsigned last);
+void xl_block_chain(struct xl_cpu *cpu, uint32_t exit_number, uint32_t target);
+void xl_block_flush(struct xl_cpu *cpu);
+uint64_t xl_ram_page(struct xl_vm *vm, uint64_t pa);
+bool xl_site_is_device(const struct xl_cpu *cpu, uint32_t pc);
+void xl_site_mark(struct xl_cpu *cpu, uint32_t pc);
+/* rt/translate.c */
+void xl_translate(struct xl_cpu *cpu, uint32_t pc, uint32_t npc, uint32_t mode, uint64_t page_pa, unsigned insns_max, uint32_t *bytes);
+/* rt/run.c */
+uint64_t xl_insns_now(const struct xl_vm *vm);
+/* interp/interp.c: run the block in vm->ir until its end or the budget's */
+void xl_interp(struct xl_cpu *cpu, const struct ir_block *b);
+uint32_t xl_flags_test(struct xl_cpu *cpu, uint32_t cond);
+bool xl_cond_sub(unsigned cond, uint32_t a, uint32_t b);
+bool xl_cond_add(unsigned cond, uint32_t a, uint32_t b);
+/* opt/ */
+unsigned opt_dead_puts(struct ir_block *b);
+/* host/x64: emit the block; false when it does not fit (code cache full: *full) */
+uint64_t emit_scratch_bytes(void);
+bool emit_init(struct xl_vm *vm);
+bool emit_block(struct xl_cpu *cpu, struct ir_block *b, uint32_t number, bool *cache_full);
+void emit_patch_jump(struct xl_vm *vm, uint32_t jump_offset, uint32_t target_offset);
+/* host/x64/enter.S */
+uint64_t xl_enter(struct xl_cpu *cpu, const void *code);
+uint64_t xl_call_unwindable(struct xl_cpu *cpu, uint64_t (*fn)(struct xl_cpu *, void *), void *arg);
+
+#endif

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest memory, the slow half: soft TLB misses, alignment and MMU faults, devices, stores into translated code.
+ *
+ * Translated code probes the TLB inline and comes here through a thunk after it has written env.pc, env.npc and cpu->site; the interpreter comes
+ * here for every access. Whatever must stop the instruction before it has an effect (a fault, a device in the middle of a block, a store into the running block)
+ * leaves by xl_unwind with the state exactly at the start of the instruction.
+ */
+#include "rt/cpu.h"
+#include <string.h>
+
+/* struct ir_mem in one word for the thunks: size | mmu << 8 | sign << 16 | little << 17 | unaligned << 18. */
+uint32_t xl_mem_bits(struct ir_mem mem)
+{
+    return mem.size | (uint32_t)mem.mmu << 8 | (uint32_t)mem.sign << 16 | (uint32_t)mem.little << 17 | (uint32_t)mem.unaligned << 18;
+}
+
+static struct ir_mem mem_of(uint32_t bits)
+{
+    return (struct ir_mem){.size = (uint8_t)bits,
+                           .mmu = (uint8_t)(bits >> 8),
+                           .sign = bits >> 16 & 1,
+                           .little = bits >> 17 & 1,
+                           .unaligned = bits >> 18 & 1};
+}
+
+/* Give back what the block took for instructions that will not run, and go to the run loop. */
+static _Noreturn void leave(struct xl_cpu *cpu, unsigned not_run)
+{
+    if (!cpu->in_interp)
+        cpu->env.budget += cpu->site.refund;
+    cpu->env.budget += not_run;
+    xl_unwind(cpu);
+}
+
+_Noreturn void xl_fault(struct xl_cpu *cpu, const struct xl_fault *f)
+{
+    cpu->fault = *f;
+    cpu->faulted = true;
+    leave(cpu, 0);
+}
+
+_Noreturn void xl_raise(struct xl_cpu *cpu, uint32_t exception)
+{
+    cpu->env.exception = exception;
+    cpu->raised = true;
+    leave(cpu, 0);
+}
+
+/* Run this instruction again, alone, in the interpreter. */
+static _Noreturn void redo(struct xl_cpu *cpu)
+{
+    cpu->redo = true;
+    leave(cpu, 1);
+}
+
+void xl_attention(struct xl_cpu *cpu)
+{
+    if (cpu->env.budget > 0) {
+        cpu->parked += (uint64_t)cpu->env.budget;
+        cpu->env.budget = 0;
+    }
+}
+
+static uint64_t extend(uint64_t value, struct ir_mem mem)
+{
+    if (!mem.sign)
+        return value;
+    if (mem.size == 1)
+        return (uint32_t)(int8_t)value;
+    return mem.size == 2 ? (uint32_t)(int16_t)value : value;
+}
+
+static uint64_t swap(uint64_t value, unsigned size)
+{
+    switch (size) {
+    case 2: return __builtin_bswap16((uint16_t)value);
+    case 4: return __builtin_bswap32((uint32_t)value);
+    case 8: return __builtin_bswap64(value);
+    default: return value;
+    }
+}
+
+static uint64_t host_load(const uint8_t *p, struct ir_mem mem)
+{
+    uint64_t value = 0;
+
+    memcpy(&value, p, mem.size);
+    return extend(mem.little ? value : swap(value, mem.size), mem);
+}
+
+static void host_store(uint8_t *p, struct ir_mem mem, uint64_t value)
+{
+    if (!mem.little)
+        value = swap(value, mem.size);
+    memcpy(p, &value, mem.size);
+}
+
+/* Where an access goes: RAM, or a device region. Faults do not come back. */
+struct place {
+    uint64_t pa;
+    uint8_t *ram;
+    struct xl_region *region;
+};
+
+static void fault_at(struct xl_cpu *cpu, enum xl_fault_kind kind, enum mmu_access access, uint32_t va, struct ir_mem mem, uint32_t code)
+{
+    struct xl_fault f = {.kind = kind, .access = access, .mmu = mem.mmu, .size = mem.size, .va = {va}, .code = code};
+
+    xl_fault(cpu, &f);
+}
+
+static struct place find(struct xl_cpu *cpu, uint32_t va, struct ir_mem mem, enum mmu_access access)
+{
+    struct mmu_walk walk = {0};
+
+    if (!cpu->guest->walk(cpu, (gva_t){va}, access, mem.mmu, &walk))
+        fault_at(cpu, XL_FAULT_MMU, access, va, mem, walk.fault);
+    uint64_t pa = walk.page.v | (va & XL_PAGE_MASK);
+    struct xl_region *r = xl_region_at(cpu->vm, pa);
+    if (!r)
+        fault_at(cpu, XL_FAULT_BUS, access, va, mem, 0);
+    struct place place = {pa, r->ram ? r->ram + (pa - r->base) : NULL, r};
+    if (!r->ram)
+        return place;
+    uint32_t page = va & ~XL_PAGE_MASK;
+    struct xl_tlb_entry *e = &cpu->tlb[mem.mmu][(va >> XL_PAGE_BITS) & (XL_TLB_ENTRIES - 1)];
+    uint64_t index = xl_ram_page(cpu->vm, pa);
+    cpu->vm->stats.tlb_misses++;
+    e->tag_read = walk.read ? page : XL_TLB_NONE;
+    e->tag_write = walk.write && !cpu->vm->code_granules[index] ? page : XL_TLB_NONE;
+    e->addend = (uint64_t)(uintptr_t)(place.ram - (va & XL_PAGE_MASK)) - page;
+    return place;
+}
+
+/* A device may be touched by the last instruction of a block only, so that time and interrupts are exact: ADR 2. */
+static void check_site(struct xl_cpu *cpu)
+{
+    if (cpu->in_interp || cpu->site.last)
+        return;
+    xl_site_mark(cpu, cpu->env.pc);
+    xl_block_drop(cpu, cpu->site.block);
+    redo(cpu);
+}
+
+/* An unaligned access that crosses a page goes byte by byte; both pages are checked before anything is written. */
+static bool crosses(uint32_t va, unsigned size)
+{
+    return (va & XL_PAGE_MASK) + size > XL_PAGE_BYTES;
+}
+
+static uint64_t load_bytes(struct xl_cpu *cpu, uint32_t va, struct ir_mem mem)
+{
+    struct ir_mem one = {.size = 1, .mmu = mem.mmu, .unaligned = true};
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < mem.size; i++) {
+        uint64_t byte = xl_slow_load(cpu, va + i, 0, xl_mem_bits(one));
+        value = mem.little ? value | byte << (8 * i) : value << 8 | byte;
+    }
+    return extend(value, mem);
+}
+
+static void store_bytes(struct xl_cpu *cpu, uint32_t va, uint64_t value, struct ir_mem mem)
+{
+    struct ir_mem one = {.size = 1, .mmu = mem.mmu, .unaligned = true};
+
+    find(cpu, va, one, MMU_WRITE);
+    find(cpu, va + mem.size - 1, one, MMU_WRITE);
+    for (unsigned i = 0; i < mem.size; i++) {
+        unsigned shift = mem.little ? 8 * i : 8 * (mem.size - 1 - i);
+        xl_slow_store(cpu, va + i, value >> shift & 0xff, xl_mem_bits(one));
+    }
+}
+
+uint64_t xl_slow_load(struct xl_cpu *cpu, uint32_t va, uint32_t unused, uint32_t mem_bits)
+{
+    struct ir_mem mem = mem_of(mem_bits);
+    uint64_t value = 0;
+
+    (void)unused;
+    if (va & (mem.size - 1u)) {
+        if (!mem.unaligned)
+            fault_at(cpu, XL_FAULT_ALIGN, MMU_READ, va, mem, 0);
+        if (crosses(va, mem.size))
+            return load_bytes(cpu, va, mem);
+    }
+    struct place place = find(cpu, va, mem, MMU_READ);
+    if (place.ram)
+        return host_load(place.ram, mem);
+    check_site(cpu);
+    if (!xl_device_load(cpu->vm, place.region, place.pa, mem.size, &value))
+        fault_at(cpu, XL_FAULT_BUS, MMU_READ, va, mem, 0);
+    return extend(mem.little ? swap(value, mem.size) : value, mem);
+}
+
+/* A store into a page with translated code: blocks that it overlaps are dropped; when the running one is among them, start the instruction again without it. */
+static void store_into_code(struct xl_cpu *cpu, uint64_t pa, unsigned size)
+{
+    unsigned first = (unsigned)(pa & XL_PAGE_MASK);
+    uint32_t running = cpu->in_interp ? 0 : cpu->site.block;
+
+    cpu->vm->stats.smc_stores++;
+    xl_block_drop_range(cpu, pa & ~(uint64_t)XL_PAGE_MASK, first, first + size - 1);
+    if (running && !cpu->vm->block[running].live)
+        redo(cpu);
+}
+
+void xl_slow_store(struct xl_cpu *cpu, uint32_t va, uint64_t value, uint32_t mem_bits)
+{
+    struct ir_mem mem = mem_of(mem_bits);
+
+    if (va & (mem.size - 1u)) {
+        if (!mem.unaligned)
+            fault_at(cpu, XL_FAULT_ALIGN, MMU_WRITE, va, mem, 0);
+        if (crosses(va, mem.size)) {
+            store_bytes(cpu, va, value, mem);
+            return;
+        }
+    }
+    struct place place = find(cpu, va, mem, MMU_WRITE);
+    if (place.ram) {
+        if (cpu->vm->code_granules[xl_ram_page(cpu->vm, place.pa)])
+            store_into_code(cpu, place.pa, mem.size);
+        host_store(place.ram, mem, value);
+        return;
+    }
+    check_site(cpu);
+    if (!xl_device_store(cpu->vm, place.region, place.pa, mem.size, mem.little ? swap(value, mem.size) : value))
+        fault_at(cpu, XL_FAULT_BUS, MMU_WRITE, va, mem, 0);
+}
+
+uint64_t xl_load(struct xl_cpu *cpu, gva_t va, struct ir_mem mem)
+{
+    const struct xl_tlb_entry *e = &cpu->tlb[mem.mmu][(va.v >> XL_PAGE_BITS) & (XL_TLB_ENTRIES - 1)];
+
+    if ((va.v & (~XL_PAGE_MASK | (mem.size - 1u))) == e->tag_read)
+        return host_load((const uint8_t *)(uintptr_t)(e->addend + va.v), mem);
+    return xl_slow_load(cpu, va.v, 0, xl_mem_bits(mem));
+}
+
+void xl_store(struct xl_cpu *cpu, gva_t va, struct ir_mem mem, uint64_t value)
+{
+    const struct xl_tlb_entry *e = &cpu->tlb[mem.mmu][(va.v >> XL_PAGE_BITS) & (XL_TLB_ENTRIES - 1)];
+
+    if ((va.v & (~XL_PAGE_MASK | (mem.size - 1u))) == e->tag_write)
+        host_store((uint8_t *)(uintptr_t)(e->addend + va.v), mem, value);
+    else
+        xl_slow_store(cpu, va.v, value, xl_mem_bits(mem));
+}
+
+/* Find the physical page that instructions at va come from, in the current mode. false: an instruction fault is pending (cpu->fault). */
+bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa)
+{
+    uint32_t page = va & ~XL_PAGE_MASK, mode = cpu->env.mode;
+    struct xl_itlb_entry *e = &cpu->itlb[(va >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)];
+    struct mmu_walk walk = {0};
+    uint8_t mmu = (uint8_t)cpu->guest->fetch_mmu(mode);
+
+    if (e->va == page && e->mode == mode && e->pa != UINT64_MAX) {
+        *page_pa = e->pa;
+        return true;
+    }
+    struct xl_fault f = {.kind = XL_FAULT_MMU, .access = MMU_FETCH, .mmu = mmu, .size = 4, .va = {va}};
+    bool walked = cpu->guest->walk(cpu, (gva_t){va}, MMU_FETCH, mmu, &walk);
+    if (walked && xl_ram_at(cpu->vm, walk.page.v, XL_PAGE_BYTES)) {
+        *e = (struct xl_itlb_entry){page, mode, walk.page.v};
+        *page_pa = walk.page.v;
+        return true;
+    }
+    if (walked)
+        f.kind = XL_FAULT_BUS;
+    f.code = walk.fault;
+    cpu->fault = f;
+    cpu->faulted = true;
+    return false;
+}
+
+static void jump_flush(struct xl_cpu *cpu)
+{
+    for (unsigned i = 0; i < XL_JUMP_ENTRIES; i++)
+        cpu->jump[i].code = NULL, cpu->jump[i].pc = 1;
+}
+
+void xl_tlb_flush(struct xl_cpu *cpu, int mmu)
+{
+    cpu->vm->stats.tlb_flushes++;
+    for (int m = 0; m < (int)cpu->guest->mmu_count; m++)
+        if (mmu < 0 || mmu == m)
+            memset(cpu->tlb[m], 0xff, sizeof cpu->tlb[m]);
+    memset(cpu->itlb, 0xff, sizeof cpu->itlb);
+    jump_flush(cpu);
+}
+
+void xl_tlb_flush_page(struct xl_cpu *cpu, int mmu, gva_t va)
+{
+    uint32_t page = va.v & ~XL_PAGE_MASK;
+
+    for (int m = 0; m < (int)cpu->guest->mmu_count; m++) {
+        struct xl_tlb_entry *e = &cpu->tlb[m][(va.v >> XL_PAGE_BITS) & (XL_TLB_ENTRIES - 1)];
+        if ((mmu < 0 || mmu == m) && (e->tag_read == page || e->tag_write == page))
+            e->tag_read = e->tag_write = XL_TLB_NONE;
+    }
+    cpu->itlb[(va.v >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)].pa = UINT64_MAX;
+    for (unsigned i = 0; i < XL_JUMP_ENTRIES; i++)
+        if ((cpu->jump[i].pc & ~XL_PAGE_MASK) == page)
+            cpu->jump[i].code = NULL, cpu->jump[i].pc = 1;
+}
+
+/* A page got its first block: stores to it must come to xl_slow_store from now on. */
+void xl_tlb_protect_code(struct xl_cpu *cpu, uint64_t page_pa)
+{
+    uint64_t host = (uint64_t)(uintptr_t)xl_ram_at(cpu->vm, page_pa, XL_PAGE_BYTES);
+
+    for (unsigned m = 0; m < cpu->guest->mmu_count; m++)
+        for (unsigned i = 0; i < XL_TLB_ENTRIES; i++) {
+            struct xl_tlb_entry *e = &cpu->tlb[m][i];
+            if (e->tag_write != XL_TLB_NONE && e->addend + e->tag_write == host)
+                e->tag_write = XL_TLB_NONE;
+        }
+}
+
+void xl_code_flush(struct xl_cpu *cpu, gva_t va, uint32_t bytes)
+{
+    /* Stores are watched, so nothing is stale; the guest's FLUSH is a barrier only. */
+    (void)cpu;
+    (void)va;
+    (void)bytes;
+}

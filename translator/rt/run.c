@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The run loop: slices of exactly counted guest instructions, with events, interrupts and idling between them.
+ *
+ * Everything asynchronous happens here, between two instructions: translated code only counts its budget down. Whoever changes what the next instruction must
+ * see (a device access, a change of interrupt level, a stop request) takes the rest of the budget away by xl_attention, and the loop looks around.
+ */
+#include "rt/cpu.h"
+
+uint64_t xl_insns_now(const struct xl_vm *vm)
+{
+    return vm->insns + vm->slice - vm->cpu->parked - (uint64_t)vm->cpu->env.budget;
+}
+
+uint64_t xl_insns(struct xl_vm *vm)
+{
+    return xl_insns_now(vm);
+}
+
+uint64_t xl_time_ns(struct xl_vm *vm)
+{
+    if (vm->config.time == XL_TIME_HOST)
+        return vm->host_now_ns - vm->host_start_ns;
+    return xl_insns_now(vm) * vm->config.ns_per_insn + vm->idle_ns;
+}
+
+void xl_event_cancel(struct xl_vm *vm, struct xl_event *e)
+{
+    if (!e->armed)
+        return;
+    for (struct xl_event **at = &vm->events; *at; at = &(*at)->next)
+        if (*at == e) {
+            *at = e->next;
+            break;
+        }
+    e->armed = false;
+}
+
+void xl_event_arm(struct xl_vm *vm, struct xl_event *e, uint64_t when_ns)
+{
+    struct xl_event **at = &vm->events;
+
+    xl_event_cancel(vm, e);
+    e->when_ns = when_ns;
+    e->armed = true;
+    while (*at && (*at)->when_ns <= when_ns)
+        at = &(*at)->next;
+    e->next = *at;
+    *at = e;
+    xl_attention(vm->cpu);
+}
+
+void xl_irq_set(struct xl_vm *vm, uint32_t level)
+{
+    vm->cpu->env.irq_level = level;
+    if (level)
+        xl_attention(vm->cpu);
+}
+
+void xl_irq_ack(struct xl_cpu *cpu, unsigned level)
+{
+    cpu->vm->machine->irq_ack(cpu->vm->machine_state, level);
+}
+
+void xl_machine_stop(struct xl_vm *vm, int code)
+{
+    vm->halted = true;
+    vm->exit_code = code;
+    xl_attention(vm->cpu);
+}
+
+void xl_cpu_halt(struct xl_cpu *cpu, int code)
+{
+    xl_machine_stop(cpu->vm, code);
+}
+
+void xl_request_stop(struct xl_vm *vm)
+{
+    vm->stop = 1;
+}
+
+/* Events that are due; each may arm others. Bounded: a device that arms itself in the past fires again in the next slice. */
+static void events_fire(struct xl_vm *vm)
+{
+    uint64_t now = xl_time_ns(vm);
+
+    for (int i = 0; i < 64 && vm->events && vm->events->when_ns <= now; i++) {
+        struct xl_event *e = vm->events;
+        vm->events = e->next;
+        e->armed = false;
+        e->fn(e->arg);
+    }
+}
+
+/* How many instructions may run before the next event or look at the outside. */
+static uint64_t slice_insns(struct xl_vm *vm, uint64_t wanted)
+{
+    uint64_t limit = wanted < XL_SLICE_INSNS ? wanted : XL_SLICE_INSNS;
+
+    if (vm->config.time == XL_TIME_HOST)
+        return limit < XL_SLICE_INSNS / 8 ? limit : XL_SLICE_INSNS / 8;
+    if (vm->events) {
+        uint64_t now = xl_time_ns(vm), when = vm->events->when_ns;
+        uint64_t until = when > now ? (when - now + vm->config.ns_per_insn - 1) / vm->config.ns_per_insn : 1;
+        if (until < limit)
+            limit = until;
+    }
+    return limit ? limit : 1;
+}
+
+static uint64_t interp_entry(struct xl_cpu *cpu, void *block)
+{
+    xl_interp(cpu, block);
+    return XL_LEAVE_LOOKUP;
+}
+
+/* Interpret from env.pc until the block ends or the budget is used up. */
+static void interpret(struct xl_cpu *cpu, uint64_t page_pa, unsigned insns_max)
+{
+    uint32_t bytes;
+
+    xl_translate(cpu, cpu->env.pc, cpu->env.npc, cpu->env.mode, page_pa, insns_max, &bytes);
+    cpu->in_interp = true;
+    cpu->site = (struct xl_site){0};
+    xl_call_unwindable(cpu, interp_entry, cpu->vm->ir);
+    cpu->in_interp = false;
+}
+
+static void deliver(struct xl_cpu *cpu)
+{
+    if (cpu->faulted) {
+        cpu->faulted = false;
+        cpu->vm->stats.faults++;
+        cpu->guest->deliver_fault(cpu, &cpu->fault);
+    } else {
+        cpu->raised = false;
+        cpu->vm->stats.faults++;
+        cpu->guest->deliver_exception(cpu, cpu->env.exception);
+    }
+}
+
+static void jump_fill(struct xl_cpu *cpu, uint32_t number)
+{
+    const struct xl_block *b = &cpu->vm->block[number];
+
+    if (!(cpu->vm->config.switches & XL_NO_JUMP_CACHE))
+        cpu->jump[(b->pc >> 2) & (XL_JUMP_ENTRIES - 1)] = (struct xl_jump_entry){b->pc, b->mode, cpu->vm->port.code_rx + b->code_offset};
+}
+
+/* One step of the slice: find or make the block at env.pc and run it and whatever it is chained to. `from`: exit to chain to it, 0 none. */
+static uint32_t step(struct xl_cpu *cpu, uint32_t from)
+{
+    struct xl_vm *vm = cpu->vm;
+    struct xl_env *env = &cpu->env;
+    uint64_t page_pa;
+
+    if (!xl_fetch_page(cpu, env->pc, &page_pa)) {
+        env->budget--; /* a fetch that traps counts as an instruction, so that no loop of traps is free */
+        deliver(cpu);
+        return 0;
+    }
+    bool odd = env->npc != env->pc + cpu->guest->insn_bytes;
+    if (cpu->redo || odd || vm->config.engine == XL_ENGINE_INTERP) {
+        unsigned insns = cpu->redo ? 1 : IR_INSNS_MAX;
+        cpu->redo = false;
+        interpret(cpu, page_pa, insns);
+    } else {
+        uint32_t number = xl_block_find(cpu, env->pc, env->mode, page_pa);
+        if (!number) {
+            number = xl_block_make(cpu, env->pc, env->mode, page_pa);
+            from = 0; /* making it may have dropped the block that asked */
+        }
+        if (vm->block[number].insns > env->budget) {
+            interpret(cpu, page_pa, IR_INSNS_MAX);
+        } else {
+            if (from)
+                xl_block_chain(cpu, from, number);
+            jump_fill(cpu, number);
+            uint64_t why = xl_enter(cpu, vm->port.code_rx + vm->block[number].code_offset);
+            vm->stats.exits++;
+            if (why >= XL_LEAVE_EXIT)
+                return (uint32_t)((why - XL_LEAVE_EXIT) / 8);
+        }
+    }
+    if (cpu->faulted || cpu->raised)
+        deliver(cpu);
+    return 0;
+}
+
+static void slice_run(struct xl_cpu *cpu)
+{
+    uint32_t from = 0;
+
+    while (cpu->env.budget > 0)
+        from = step(cpu, from);
+}
+
+/* Close the running slice: what was used of it is done. */
+static void slice_end(struct xl_vm *vm)
+{
+    vm->insns = xl_insns_now(vm);
+    vm->slice = 0;
+    vm->cpu->parked = 0;
+    vm->cpu->env.budget = 0;
+}
+
+static void clock_read(struct xl_vm *vm)
+{
+    if (vm->config.time == XL_TIME_HOST) {
+        uint64_t now = vm->port.clock_ns(vm->port.arg);
+        if (now > vm->host_now_ns)
+            vm->host_now_ns = now;
+    }
+}
+
+enum xl_stop xl_run(struct xl_vm *vm, uint64_t insns)
+{
+    struct xl_cpu *cpu = vm->cpu;
+    uint64_t end = vm->insns + insns;
+
+    while (!vm->halted) {
+        clock_read(vm);
+        events_fire(vm);
+        if (vm->stop) {
+            vm->stop = 0;
+            return XL_STOP_REQUEST;
+        }
+        if (cpu->env.irq_level && !cpu->redo && cpu->guest->take_interrupt(cpu)) {
+            vm->stats.interrupts++;
+            continue;
+        }
+        if (cpu->env.idle && !vm->halted)
+            return XL_STOP_IDLE;
+        if (vm->insns >= end)
+            return XL_STOP_BUDGET;
+        vm->slice = slice_insns(vm, end - vm->insns);
+        cpu->env.budget = (int64_t)vm->slice;
+        slice_run(cpu);
+        slice_end(vm);
+    }
+    return XL_STOP_HALT;
+}
+
+uint64_t xl_guest_ns(struct xl_vm *vm)
+{
+    clock_read(vm);
+    return xl_time_ns(vm);
+}
+
+uint64_t xl_idle_until_ns(struct xl_vm *vm)
+{
+    return vm->events ? vm->events->when_ns : UINT64_MAX;
+}
+
+void xl_advance_ns(struct xl_vm *vm, uint64_t ns)
+{
+    uint64_t now = xl_time_ns(vm);
+
+    if (vm->config.time == XL_TIME_HOST || ns <= now)
+        return;
+    if (vm->events && ns > vm->events->when_ns)
+        ns = vm->events->when_ns > now ? vm->events->when_ns : now;
+    vm->idle_ns += ns - now;
+}
