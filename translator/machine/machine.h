@@ -48,7 +48,7 @@ void xl_machine_stop(struct xl_vm *vm, int code); /* power off */
 
 void *xl_alloc(struct xl_vm *vm, uint64_t bytes); /* zeroed, from the machine's arena at creation; NULL when full */
 /* Console: bytes out go to console n of the port; bytes in arrive by this callback of the machine, which returns how many it took. */
-void xl_console_out(struct xl_vm *vm, unsigned n, uint8_t byte);
+bool xl_console_out(struct xl_vm *vm, unsigned n, uint8_t byte); /* false: no room now, try again later */
 
 struct xl_machine {
     const char *name;                       /* "leon3" */

@@ -76,6 +76,7 @@ struct xl_site {
     uint32_t refund; /* instructions of the block behind this one */
     uint32_t block;  /* number, 0 in the interpreter */
     uint32_t last;   /* 1: the instruction is the block's last, so a device may be touched here */
+    uint32_t mem;    /* the access, xl_mem_bits() */
 };
 
 /* Why translated code came back. */
@@ -139,6 +140,12 @@ struct xl_vm {
     void *emitter;            /* host/x64's scratch */
     struct xl_stats stats;
 };
+
+/* Where the jump cache keeps a pc: host/x64 emits the same computation. */
+static inline unsigned xl_jump_index(uint32_t pc)
+{
+    return pc >> 2 & (XL_JUMP_ENTRIES - 1);
+}
 
 /* rt/phys.c */
 struct xl_region *xl_region_at(struct xl_vm *vm, uint64_t pa);

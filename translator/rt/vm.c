@@ -171,9 +171,9 @@ unsigned xl_console_in(struct xl_vm *vm, unsigned n, const uint8_t *bytes, unsig
     return vm->machine->console_in(vm->machine_state, n, bytes, count);
 }
 
-void xl_console_out(struct xl_vm *vm, unsigned n, uint8_t byte)
+bool xl_console_out(struct xl_vm *vm, unsigned n, uint8_t byte)
 {
-    vm->port.console_write(vm->port.arg, n, &byte, 1);
+    return vm->port.console_write(vm->port.arg, n, &byte, 1) == 1;
 }
 
 struct xl_env *xl_cpu_env(struct xl_cpu *cpu)

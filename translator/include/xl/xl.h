@@ -28,7 +28,7 @@ enum xl_switch { XL_NO_CHAIN = 1, XL_NO_DEAD_PUT = 2, XL_NO_FUSE = 4, XL_NO_FOLD
 struct xl_port {
     void *arg;
     uint64_t (*clock_ns)(void *arg);                                        /* host time, monotonic */
-    void (*console_write)(void *arg, unsigned n, const uint8_t *bytes, unsigned count);
+    unsigned (*console_write)(void *arg, unsigned n, const uint8_t *bytes, unsigned count); /* how many were taken; the guest's UART keeps the rest */
     /* The code cache: the same memory mapped twice. rw and rx page aligned; bytes as asked in the config. */
     uint8_t *code_rw;
     uint8_t *code_rx;
