@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: MIT
+"""A whole guest machine as a Python object: make it, load it, run it, look at it.
+
+    machine = Machine("leon3", ram_mib=32)
+    machine.load_executable(load_elf(path))
+    machine.run(1_000_000)
+    machine["pc"], machine.console_read()
+
+Long runs happen in C with Python's lock released. Exact: `run(n)` runs n guest instructions, no more, unless the guest waits or ends.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any
+
+from l4vm.binding.build import build, source_key
+from l4vm.errors import L4vmError
+from l4vm.guests.elf import Executable
+from l4vm.guests.recipe import cache_root
+
+_MODULES: dict[str, ModuleType] = {}
+
+
+class Stop(enum.IntEnum):
+    """Why a run ended; the values of enum xl_stop."""
+
+    BUDGET = 0
+    IDLE = 1
+    HALT = 2
+    REQUEST = 3
+
+
+class Engine(enum.IntEnum):
+    """How instructions are run; the values of enum xl_engine."""
+
+    INTERP = 0
+    BLOCK = 1
+
+
+class Time(enum.IntEnum):
+    """What guest time is made of; the values of enum xl_time."""
+
+    HOST = 0
+    INSN = 1
+    EXACT = 2
+
+
+def extension(flags: list[str] | None = None) -> Any:
+    """Return the translator's extension module, built once per state of its sources.
+
+    Args:
+        flags: more compiler flags, for instance sanitizers.
+    """
+    key = source_key(flags or [])
+    if key not in _MODULES:
+        target = cache_root() / "translator" / key
+        found = list(target.glob("_xl*.so")) if target.is_dir() else []
+        _MODULES[key] = _load(found[0] if found else build(target, flags))
+    return _MODULES[key]
+
+
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("_xl", path)
+    if spec is None or spec.loader is None:
+        raise L4vmError(f"{path} is not a Python extension", "delete it; it is built again", exit_code=3)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Machine:
+    """One guest machine.
+
+    Args:
+        name: a machine's name, "leon3".
+        ram_mib: guest RAM in MiB, within the machine's range.
+        engine: interpreter or blocks.
+        time: what guest time is made of.
+        ns_per_insn: guest nanoseconds per instruction for times INSN and EXACT; 0: the machine's clock.
+        switches: sum of enum xl_switch values, optimisations to leave out.
+        code_mib: size of the code cache.
+
+    Raises:
+        L4vmError: an argument is outside its range; the sentence is the translator's own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ram_mib: int = 32,
+        engine: Engine = Engine.BLOCK,
+        time: Time = Time.INSN,
+        ns_per_insn: int = 0,
+        switches: int = 0,
+        code_mib: int = 16,
+    ) -> None:
+        module = extension()
+        self.ffi, self.lib = module.ffi, module.lib
+        self._name = self.ffi.new("char[]", name.encode())
+        config = self.ffi.new("struct xl_config *")
+        config.machine = self._name
+        config.ram_bytes = ram_mib << 20
+        config.engine, config.time = int(engine), int(time)
+        config.ns_per_insn, config.switches = ns_per_insn, switches
+        config.code_bytes = code_mib << 20
+        error = self.ffi.new("char[200]")
+        self._handle = self.lib.xl_linux_create(config, error, len(error))
+        if self._handle == self.ffi.NULL:
+            text = self.ffi.string(error).decode()
+            raise L4vmError(f"machine {name} with {ram_mib} MiB RAM: {text}", "change the machine's settings")
+        self._vm = self.lib.xl_linux_vm(self._handle)
+        self._out = self.ffi.new("uint8_t[65536]")
+
+    def close(self) -> None:
+        """Give all memory back; the object cannot be used any more."""
+        if self._handle != self.ffi.NULL:
+            self.lib.xl_linux_destroy(self._handle)
+            self._handle = self.ffi.NULL
+
+    def __enter__(self) -> Machine:
+        """Return the machine itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write guest-physical RAM.
+
+        Raises:
+            L4vmError: the range is not all RAM.
+        """
+        if self.lib.xl_write(self._vm, address, data, len(data)):
+            raise L4vmError(f"0x{address:x}, {len(data)} bytes: not in the guest's RAM")
+
+    def read(self, address: int, count: int) -> bytes:
+        """Read guest-physical RAM.
+
+        Raises:
+            L4vmError: the range is not all RAM.
+        """
+        buffer = self.ffi.new("uint8_t[]", max(count, 1))
+        if self.lib.xl_read(self._vm, address, buffer, count):
+            raise L4vmError(f"0x{address:x}, {count} bytes: not in the guest's RAM")
+        return bytes(self.ffi.buffer(buffer, count))
+
+    def load_executable(self, executable: Executable) -> None:
+        """Put an executable's segments into RAM and the CPU at its entry, as firmware would."""
+        for segment in executable.segments:
+            self.write(segment.pa, segment.data)
+            self.write(segment.pa + len(segment.data), bytes(segment.mem_bytes - len(segment.data)))
+        self.boot(executable.entry)
+
+    def boot(self, entry: int) -> None:
+        """Set the registers as the machine's firmware leaves them for a program at `entry`."""
+        self.lib.xl_boot(self._vm, entry)
+
+    def run(self, insns: int) -> Stop:
+        """Run exactly `insns` guest instructions, fewer only if the guest idles or ends; no host time passes in between."""
+        return Stop(self.lib.xl_run(self._vm, insns))
+
+    def advance(self, ns: int) -> None:
+        """Let guest time go on to `ns`, no further than the next event."""
+        self.lib.xl_advance_ns(self._vm, ns)
+
+    @property
+    def idle_until_ns(self) -> int:
+        """Guest time of the next event; 2**64 - 1 when there is none."""
+        return int(self.lib.xl_idle_until_ns(self._vm))
+
+    def run_for(self, insns: int = 1 << 62, wall_s: float = 0.05, wake_fd: int = -1) -> Stop:
+        """Run until `insns` are done, `wall_s` have passed, console bytes wait, or the guest ended; idling sleeps."""
+        return Stop(self.lib.xl_linux_run(self._handle, insns, int(wall_s * 1e9), wake_fd))
+
+    def console_read(self) -> bytes:
+        """Take what the guest wrote to its console."""
+        count = self.lib.xl_linux_console_read(self._handle, self._out, len(self._out))
+        return bytes(self.ffi.buffer(self._out, count))
+
+    def console_write(self, data: bytes) -> int:
+        """Offer bytes to the guest's console; returns how many its FIFO took."""
+        return int(self.lib.xl_console_in(self._vm, 0, data, len(data)))
+
+    def request_stop(self) -> None:
+        """Make a run in another thread return."""
+        self.lib.xl_request_stop(self._vm)
+
+    @property
+    def insns(self) -> int:
+        """Guest instructions executed so far."""
+        return int(self.lib.xl_insns(self._vm))
+
+    @property
+    def guest_ns(self) -> int:
+        """Guest time."""
+        return int(self.lib.xl_guest_ns(self._vm))
+
+    @property
+    def exit_code(self) -> int:
+        """What the guest ended with, after Stop.HALT."""
+        return int(self.lib.xl_exit_code(self._vm))
+
+    def register_names(self) -> list[str]:
+        """Return the architectural registers' names."""
+        names: list[str] = []
+        while (name := self.lib.xl_reg_name(self._vm, len(names))) != self.ffi.NULL:
+            names.append(self.ffi.string(name).decode())
+        return names
+
+    def __getitem__(self, name: str) -> int:
+        """Read a register by its name in the manual."""
+        value = self.ffi.new("uint64_t *")
+        if self.lib.xl_reg_get(self._vm, name.encode(), value):
+            raise KeyError(name)
+        return int(value[0])
+
+    def __setitem__(self, name: str, value: int) -> None:
+        """Write a register by its name in the manual."""
+        if self.lib.xl_reg_set(self._vm, name.encode(), value):
+            raise KeyError(name)
+
+    def stats(self) -> dict[str, int]:
+        """Return the counters of struct xl_stats by name."""
+        stats = self.ffi.new("struct xl_stats *")
+        self.lib.xl_stats_get(self._vm, stats)
+        return {name: int(getattr(stats, name)) for name, _ in self.ffi.typeof("struct xl_stats").fields}
+
+    def state_hash(self, with_ram: bool = False) -> int:
+        """Return a hash of all registers, and of RAM if asked."""
+        return int(self.lib.xl_state_hash(self._vm, with_ram))
+
+
+def main() -> int:
+    """Build the extension if it is missing and print where it lies; `python -m l4vm.binding.machine`."""
+    print(extension().__file__)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The workstation's port. Guest RAM is anonymous memory; the code cache is one memfd mapped twice, writable here and executable there, so that no page
+ * is ever both.
+ *
+ * Source: mmap(2), memfd_create(2), ppoll(2).
+ */
+#define _GNU_SOURCE
+#include "xl_linux.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { OUT_BYTES = 1 << 16, CODE_BYTES_DEFAULT = 16 << 20 };
+
+struct xl_linux {
+    struct xl_vm *vm;
+    struct xl_port port;
+    enum xl_time time;
+    uint64_t ram_bytes;
+    uint8_t out[OUT_BYTES];
+    unsigned out_count;
+};
+
+static uint64_t clock_ns(void *arg)
+{
+    struct timespec now;
+
+    (void)arg;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static unsigned console_write(void *arg, unsigned n, const uint8_t *bytes, unsigned count)
+{
+    struct xl_linux *l = arg;
+    unsigned room = OUT_BYTES - l->out_count;
+
+    if (n)
+        return count; /* a second console has no reader here */
+    if (count > room)
+        count = room;
+    memcpy(l->out + l->out_count, bytes, count);
+    l->out_count += count;
+    return count;
+}
+
+static void *map(uint64_t bytes, int protection, int flags, int fd)
+{
+    void *at = mmap(NULL, bytes, protection, flags, fd, 0);
+
+    return at == MAP_FAILED ? NULL : at;
+}
+
+static bool code_cache_map(struct xl_port *port, uint64_t bytes)
+{
+    int fd = memfd_create("l4vm-code", MFD_CLOEXEC);
+
+    if (fd < 0)
+        return false;
+    if (!ftruncate(fd, (off_t)bytes)) {
+        port->code_rw = map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+        port->code_rx = map(bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd);
+        port->code_bytes = bytes;
+    }
+    close(fd);
+    return port->code_rw && port->code_rx;
+}
+
+static bool memory_map(struct xl_linux *l, const struct xl_config *config)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+    l->ram_bytes = config->ram_bytes;
+    l->port.ram = map(config->ram_bytes, PROT_READ | PROT_WRITE, flags, -1);
+    l->port.arena_bytes = xl_arena_bytes(config);
+    l->port.arena = map(l->port.arena_bytes, PROT_READ | PROT_WRITE, flags, -1);
+    return l->port.ram && l->port.arena && code_cache_map(&l->port, config->code_bytes ? config->code_bytes : CODE_BYTES_DEFAULT);
+}
+
+void xl_linux_destroy(struct xl_linux *l)
+{
+    if (!l)
+        return;
+    if (l->port.ram)
+        munmap(l->port.ram, l->ram_bytes);
+    if (l->port.arena)
+        munmap(l->port.arena, l->port.arena_bytes);
+    if (l->port.code_rw)
+        munmap(l->port.code_rw, l->port.code_bytes);
+    if (l->port.code_rx)
+        munmap(l->port.code_rx, l->port.code_bytes);
+    free(l);
+}
+
+struct xl_linux *xl_linux_create(const struct xl_config *config, char *error, size_t error_bytes)
+{
+    static const char no_memory[] = "the workstation has no memory for this machine";
+    struct xl_linux *l = calloc(1, sizeof *l);
+
+    if (l && config->ram_bytes && memory_map(l, config)) {
+        l->port.arg = l;
+        l->port.clock_ns = clock_ns;
+        l->port.console_write = console_write;
+        l->time = config->time;
+        l->vm = xl_create(config, &l->port, error, error_bytes);
+        if (l->vm)
+            return l;
+    } else if (error_bytes) {
+        strncpy(error, no_memory, error_bytes - 1);
+        error[error_bytes - 1] = 0;
+    }
+    xl_linux_destroy(l);
+    return NULL;
+}
+
+struct xl_vm *xl_linux_vm(struct xl_linux *l)
+{
+    return l->vm;
+}
+
+/* Let guest time pass while the guest waits; false when wake_fd became readable or the wall time is over. */
+static bool idle(struct xl_linux *l, uint64_t wall_end, int wake_fd)
+{
+    uint64_t until = xl_idle_until_ns(l->vm), now = clock_ns(NULL), guest = xl_guest_ns(l->vm);
+
+    if (l->time == XL_TIME_EXACT && until != UINT64_MAX) {
+        xl_advance_ns(l->vm, until);
+        return now < wall_end;
+    }
+    uint64_t wait = wall_end > now ? wall_end - now : 0;
+    if (until <= guest)
+        return true;
+    if (until - guest < wait)
+        wait = until - guest;
+    struct timespec timeout = {(time_t)(wait / 1000000000u), (long)(wait % 1000000000u)};
+    struct pollfd fd = {.fd = wake_fd, .events = POLLIN};
+    int ready = ppoll(&fd, wake_fd >= 0, &timeout, NULL);
+    if (l->time != XL_TIME_HOST)
+        xl_advance_ns(l->vm, guest + (clock_ns(NULL) - now));
+    return ready <= 0 && clock_ns(NULL) < wall_end;
+}
+
+enum xl_stop xl_linux_run(struct xl_linux *l, uint64_t insns, uint64_t wall_ns, int wake_fd)
+{
+    enum { SLICE_INSNS = 2000000 };
+    uint64_t wall_end = clock_ns(NULL) + wall_ns, start = xl_insns(l->vm);
+
+    for (;;) {
+        uint64_t done = xl_insns(l->vm) - start;
+        if (done >= insns)
+            return XL_STOP_BUDGET;
+        enum xl_stop stop = xl_run(l->vm, insns - done < SLICE_INSNS ? insns - done : SLICE_INSNS);
+        if (stop == XL_STOP_HALT || stop == XL_STOP_REQUEST)
+            return stop;
+        if (l->out_count)
+            return stop;
+        if (stop == XL_STOP_IDLE ? !idle(l, wall_end, wake_fd) : clock_ns(NULL) >= wall_end)
+            return stop;
+    }
+}
+
+unsigned xl_linux_console_read(struct xl_linux *l, uint8_t *out, unsigned room)
+{
+    unsigned count = l->out_count < room ? l->out_count : room;
+
+    memcpy(out, l->out, count);
+    l->out_count -= count;
+    memmove(l->out, l->out + count, l->out_count);
+    return count;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The workstation's port: one virtual machine in this process, its memory, its code cache, its console bytes, its idling. Python reads this header through cffi.
+ *
+ * One thread at a time may use a machine; xl_request_stop may come from anywhere.
+ */
+#ifndef XL_LINUX_H
+#define XL_LINUX_H
+
+#include "xl/xl.h"
+
+struct xl_linux;
+
+/**
+ * Make a machine. error gets a sentence when the result is NULL.
+ */
+struct xl_linux *xl_linux_create(const struct xl_config *config, char *error, size_t error_bytes);
+void xl_linux_destroy(struct xl_linux *l);
+struct xl_vm *xl_linux_vm(struct xl_linux *l);
+
+/**
+ * Run until one of these: `insns` guest instructions are done, `wall_ns` of host time have passed, console bytes wait to be read, the guest ended, a stop was
+ * requested, or wake_fd (-1: none) becomes readable while the guest idles. Idling sleeps (time host, insn) or skips (exact).
+ */
+enum xl_stop xl_linux_run(struct xl_linux *l, uint64_t insns, uint64_t wall_ns, int wake_fd);
+
+/* Take console bytes that the guest wrote; returns how many, at most `room`. */
+unsigned xl_linux_console_read(struct xl_linux *l, uint8_t *out, unsigned room);
+
+#endif
