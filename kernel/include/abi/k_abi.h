@@ -62,9 +62,16 @@ enum {
     K_MSG_CAPS_MAX = 4,
     K_THREAD_NO_FPU = 1,
     K_THREAD_NO_SYSCALLS = 2,
+    K_THREAD_TIMEOUT_FAULT = 4, /* an exhausted budget is a fault of the thread, not only a pause */
     K_IRQ_LEVEL = 1,
     K_IRQ_LOW = 2,
     K_MAP_BATCH_MAX = 30,
+    K_ROOT_UTCB_VA = 0x1ff000,   /* root's first thread: UTCB page; every started thread finds its UTCB's address in rsi */
+    K_ROOT_STACK_TOP = 0x1f0000, /* and its stack, K_ROOT_STACK_BYTES below this */
+    K_ROOT_STACK_BYTES = 0x10000,
+    K_ROOT_CAP_SLOTS = 4096,
+    K_SHUTDOWN_POWER_OFF = 0x100, /* codes below it go to the debug exit port */
+    K_SHUTDOWN_RESET = 0x101,
 };
 
 /*
@@ -98,7 +105,9 @@ struct k_utcb {
     uint32_t in_upcall;                      /* set by the kernel at an upcall, cleared by UPCALL_RETURN */
     uint32_t recv_slots[K_MSG_CAPS_MAX];     /* where received capabilities go; 0: refuse them */
     uint32_t send_caps[K_MSG_CAPS_MAX];
-    uint32_t pad[7];
+    uint32_t pad;
+    uint64_t self;                           /* this page's address in the task; written once by the kernel, which never reads it */
+    uint32_t reserved[4];
     uint64_t mr[K_MR_MAX];                   /* words 8..63 of a message at their own index; 0..7 unused */
     uint8_t bulk[2048];                      /* MAP_BATCH entries, DEBUG_PUTS text */
 };
