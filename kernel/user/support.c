@@ -4,6 +4,7 @@
  * and the four memory functions that gcc calls by itself (memcpy, memmove, memset, memcmp).
  */
 #include "l4/l4.h"
+#include "l4/string.h"
 
 struct k_utcb *l4_utcb;
 uint64_t l4_start_arg;
@@ -37,11 +38,6 @@ const char *l4_status_name(enum k_status status)
     }
     return "?";
 }
-
-void *memcpy(void *restrict to, const void *restrict from, size_t n);
-void *memmove(void *to, const void *from, size_t n);
-void *memset(void *to, int byte, size_t n);
-int memcmp(const void *a, const void *b, size_t n);
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* Kernel tests: tools for the cases, the list of groups and the report. See ktest.h. */
+#include "ktest.h"
+
+static uint32_t next_slot = 512;
+static uint64_t next_va = 0x100000000ull, ram_used;
+
+uint32_t slot_new(void)
+{
+    return next_slot++;
+}
+
+uint64_t va_new(uint64_t bytes)
+{
+    uint64_t va = next_va;
+    next_va += (bytes + 0x3fffff) & ~0x1fffffull;
+    return va;
+}
+
+static void put_number(uint64_t n)
+{
+    char text[24], *at = text + sizeof text - 1;
+    *at = 0;
+    do {
+        *--at = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    l4_debug_puts(at);
+}
+
+void die(const char *why, enum k_status status)
+{
+    l4_debug_puts("FAIL 0 set-up: ");
+    l4_debug_puts(why);
+    l4_debug_puts(": ");
+    l4_debug_puts(l4_status_name(status));
+    l4_debug_puts("\n");
+    l4_shutdown(1);
+}
+
+static void must(const char *what, enum k_status status)
+{
+    if (status != K_OK) {
+        die(what, status);
+    }
+}
+
+/* The largest RAM range feeds all cases; ranges are never given back. */
+static uint32_t ram_slot(void)
+{
+    static uint32_t best;
+    uint64_t most = 0;
+    for (uint32_t slot = K_SLOT_RAM_FIRST; !best && slot < K_SLOT_RAM_FIRST + 64; slot++) {
+        struct l4_out out;
+        if (l4_memory_info(slot, &out) == K_OK && out.v[0] > most) {
+            most = out.v[0];
+        }
+    }
+    for (uint32_t slot = K_SLOT_RAM_FIRST; !best && slot < K_SLOT_RAM_FIRST + 64; slot++) {
+        struct l4_out out;
+        if (l4_memory_info(slot, &out) == K_OK && out.v[0] == most) {
+            best = slot;
+        }
+    }
+    return best;
+}
+
+uint32_t ram_new(uint64_t bytes)
+{
+    uint32_t slot = slot_new();
+    must("MEMORY_CREATE", l4_memory_create(ram_slot(), slot, ram_used, bytes));
+    ram_used += bytes;
+    return slot;
+}
+
+void *ram_map(uint64_t bytes)
+{
+    uint64_t va = va_new(bytes);
+    must("MAP", l4_map(K_SLOT_SELF, ram_new(bytes), va, 0, bytes, K_RIGHT_READ | K_RIGHT_WRITE));
+    memset((void *)va, 0, bytes);
+    return (void *)va;
+}
+
+uint32_t endpoint_new(void)
+{
+    uint32_t slot = slot_new();
+    must("ENDPOINT_CREATE", l4_endpoint_create(K_SLOT_SELF, slot));
+    return slot;
+}
+
+uint32_t reply_new(void)
+{
+    uint32_t slot = slot_new();
+    must("REPLY_CREATE", l4_reply_create(K_SLOT_SELF, slot));
+    return slot;
+}
+
+uint32_t notification_new(void)
+{
+    uint32_t slot = slot_new();
+    must("NOTIFICATION_CREATE", l4_notification_create(K_SLOT_SELF, slot));
+    return slot;
+}
+
+struct worker worker_make(uint32_t priority, uint64_t budget_us, uint64_t period_us)
+{
+    enum { STACK_BYTES = 16384 };
+    struct worker w = {slot_new(), K_SLOT_NONE, (struct k_utcb *)va_new(4096), 0};
+
+    w.stack_top = (uint64_t)ram_map(STACK_BYTES) + STACK_BYTES - 8;
+    must("THREAD_CREATE", l4_thread_create(K_SLOT_SELF, w.thread, (uint64_t)w.utcb));
+    if (budget_us) {
+        w.sched = slot_new();
+        must("SCHED_CREATE", l4_sched_create(K_SLOT_SELF, w.sched, budget_us, period_us));
+    }
+    must("THREAD_CONFIGURE", l4_thread_configure(w.thread, w.sched, priority, 0));
+    return w;
+}
+
+void worker_start(const struct worker *w, worker_entry *entry, uint64_t arg)
+{
+    must("THREAD_START", l4_thread_start(w->thread, (uint64_t)entry, w->stack_top, arg));
+}
+
+struct worker worker_run(worker_entry *entry, uint64_t arg, uint32_t priority)
+{
+    struct worker w = worker_make(priority, 10000, 10000);
+    worker_start(&w, entry, arg);
+    return w;
+}
+
+void worker_end(const struct worker *w)
+{
+    l4_thread_stop(w->thread);
+    must("CAP_DELETE of a thread", l4_cap_delete(K_SLOT_SELF, w->thread));
+    if (w->sched != K_SLOT_NONE) {
+        must("CAP_DELETE of a sched", l4_cap_delete(K_SLOT_SELF, w->sched));
+    }
+}
+
+void worker_done(void)
+{
+    for (;;) {
+        l4_sleep(~0ull);
+    }
+}
+
+uint64_t thread_state(uint32_t thread)
+{
+    struct l4_out out = {{~0ull, 0, 0, 0}};
+    l4_thread_info(thread, &out);
+    return out.v[0];
+}
+
+int main(void)
+{
+    static const struct ktest_case *const groups[] = {cap_cases,   memory_cases, ipc_cases,
+                                                      sched_cases, fault_cases,  device_cases};
+    uint64_t number = 0, failed = 0;
+
+    must("THREAD_CONFIGURE of main", l4_thread_configure(K_SLOT_BOOT_THREAD, K_SLOT_BOOT_SCHED, MAIN_PRIORITY, 0));
+    for (unsigned g = 0; g < sizeof groups / sizeof groups[0]; g++) {
+        for (const struct ktest_case *c = groups[g]; c->run; c++) {
+            const char *why = c->run();
+            number++;
+            failed += why != NULL;
+            l4_debug_puts(why ? "FAIL " : "ok ");
+            put_number(number);
+            l4_debug_puts(" ");
+            l4_debug_puts(c->name);
+            if (why) {
+                l4_debug_puts(": ");
+                l4_debug_puts(why);
+            }
+            l4_debug_puts("\n");
+        }
+    }
+    put_number(number - failed);
+    l4_debug_puts(" passed, ");
+    put_number(failed);
+    l4_debug_puts(" failed\n");
+    l4_shutdown(failed ? 1 : 16);
+    return 0;
+}

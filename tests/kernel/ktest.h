@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel test program's own tools. It is the image's root task: it makes tasks and threads and reports a line per
+ * case on the debug console ("ok NN name" / "FAIL NN name: why") and "N passed, N failed" at the end.
+ *
+ * A case is a function that returns NULL, or the reason of its failure. It may leave objects behind: slots and
+ * addresses are never used twice. Main runs at MAIN_PRIORITY; workers are threads of the same task.
+ */
+#ifndef KTEST_H
+#define KTEST_H
+
+#include "l4/l4.h"
+#include "l4/string.h"
+
+enum { MAIN_PRIORITY = 100, ABOVE = 150, BELOW = 50, MS = 1000000 };
+
+struct ktest_case {
+    const char *name;
+    const char *(*run)(void);
+};
+
+struct worker {
+    uint32_t thread, sched;
+    struct k_utcb *utcb;
+    uint64_t stack_top;
+};
+
+#define TEXT2(x) #x
+#define TEXT(x) TEXT2(x)
+/* Leave the case with the place and the condition. */
+#define EXPECT(condition)                                                \
+    do {                                                                 \
+        if (!(condition)) {                                              \
+            return __FILE__ ":" TEXT(__LINE__) ": not so: " #condition;  \
+        }                                                                \
+    } while (0)
+#define CASES_END {NULL, NULL}
+
+extern const struct ktest_case cap_cases[], memory_cases[], ipc_cases[], sched_cases[], fault_cases[], device_cases[];
+
+uint32_t slot_new(void);
+uint64_t va_new(uint64_t bytes);                /* unused addresses, 2 MiB aligned */
+uint32_t ram_new(uint64_t bytes);               /* slot of a fresh memory object */
+void *ram_map(uint64_t bytes);                  /* fresh memory, mapped read-write */
+void die(const char *why, enum k_status status); /* the test itself cannot go on */
+typedef void worker_entry(uint64_t arg, struct k_utcb *utcb);
+struct worker worker_make(uint32_t priority, uint64_t budget_us, uint64_t period_us); /* stopped */
+struct worker worker_run(worker_entry *entry, uint64_t arg, uint32_t priority);       /* started, full budget */
+void worker_start(const struct worker *w, worker_entry *entry, uint64_t arg);
+void worker_end(const struct worker *w);
+_Noreturn void worker_done(void);               /* a worker's last call */
+uint32_t endpoint_new(void);
+uint32_t reply_new(void);
+uint32_t notification_new(void);
+uint64_t thread_state(uint32_t thread);
+
+#endif
