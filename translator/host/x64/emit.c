@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One IR block into the code cache: entry, ops, exits, cold code; and the few thunks that all blocks share.
+ *
+ * Shape of a block: take its instructions from the budget (leave when there are too few), the ops in order, then the cold pieces. Exits inside the guest page
+ * are jumps that rt/block.c points at the next block; others probe the jump cache; after a helper that changed mode or mappings every exit goes through
+ * the run loop. A site (pc, npc, refund) is written only where something is about to leave for C code that may fault.
+ */
+#include "host/x64/emit.h"
+#include <cpuid.h>
+
+_Static_assert(offsetof(struct xl_cpu, unwind_sp) == 88, "host/x64/enter.S");
+_Static_assert(offsetof(struct xl_env, bank) == 8, "host/x64/enter.S");
+_Static_assert(sizeof(struct xl_jump_entry) == 16, "the jump cache probe scales by 16");
+
+extern const uint8_t xl_leave_address[];
+
+uint64_t emit_scratch_bytes(void) { return sizeof(struct emit); }
+
+/* --- sites and cold pieces --- */
+
+/* The register with npc when it is known at run time only. */
+unsigned emit_npc_reg(struct emit *e)
+{
+    uint16_t ref = e->ir->op[e->insn_op].arg[0];
+
+    return ref == EMIT_NONE ? X64_NO_REG : regs_use(e, ref);
+}
+
+/* What the core must know when the C code called next does not come back. Flags and registers are left alone. */
+void emit_site(struct emit *e, unsigned insn_op, unsigned passed, unsigned npc_reg)
+{
+    const struct ir_op *insn = &e->ir->op[insn_op];
+
+    x64_store_imm(&e->a, insn->to.pc, RBP, ENV(pc));
+    if (npc_reg == X64_NO_REG)
+        x64_store_imm(&e->a, insn->to.npc, RBP, ENV(npc));
+    else
+        x64_store(&e->a, 0, npc_reg, RBP, ENV(npc));
+    x64_store_imm(&e->a, e->ir->insns - passed, RBP, CPU(site.refund));
+    x64_store_imm(&e->a, e->number, RBP, CPU(site.block));
+    x64_store_imm(&e->a, passed == e->ir->insns, RBP, CPU(site.last));
+}
+
+struct emit_cold *emit_cold_new(struct emit *e, enum emit_cold_kind kind, uint8_t *from)
+{
+    if (e->colds == EMIT_COLD_MAX) {
+        e->failed = true;
+        e->colds--;
+    }
+    struct emit_cold *c = &e->cold[e->colds++];
+    *c = (struct emit_cold){.kind = (uint8_t)kind,
+                            .reg_a = X64_NO_REG,
+                            .reg_npc = X64_NO_REG,
+                            .op = (uint16_t)e->op,
+                            .insn = e->insn_op,
+                            .passed = (uint16_t)e->passed,
+                            .ends = e->ends,
+                            .from = from};
+    return c;
+}
+
+/* --- exits --- */
+
+static void leave(struct emit *e, uint32_t reason)
+{
+    x64_mov_imm(&e->a, RAX, reason);
+    x64_jmp_to(&e->a, e->leave);
+}
+
+static void refund(struct emit *e, unsigned passed)
+{
+    if (passed != e->ir->insns)
+        x64_alu_imm(&e->a, ALU_ADD, 1, R14, (int32_t)(e->ir->insns - passed));
+}
+
+static void store_pc(struct emit *e, uint32_t pc, uint32_t npc)
+{
+    x64_store_imm(&e->a, pc, RBP, ENV(pc));
+    x64_store_imm(&e->a, npc, RBP, ENV(npc));
+}
+
+static bool in_page(const struct emit *e, uint32_t pc) { return !((pc ^ e->block->pc) & ~XL_PAGE_MASK); }
+
+/* An exit to a constant pc with the budget already right, reached from `from` (NULL: by falling in). */
+static void exit_tail(struct emit *e, uint32_t pc, uint32_t npc, bool ends)
+{
+    uint32_t switches = e->vm->config.switches;
+    bool plain = !ends && npc == pc + e->cpu->guest->insn_bytes;
+
+    if (plain && in_page(e, pc) && e->block->exits < XL_BLOCK_EXITS && !(switches & XL_NO_CHAIN)) {
+        uint32_t index = e->block->exits++;
+        struct xl_exit *out = &e->block->exit[index];
+        uint8_t *jump = x64_jmp(&e->a);
+        x64_fix(jump, e->a.p);
+        *out = (struct xl_exit){.jump_offset = (uint32_t)(jump - e->vm->port.code_rw), .cold_offset = (uint32_t)(e->a.p - e->vm->port.code_rw), .pc = pc};
+        store_pc(e, pc, npc);
+        leave(e, XL_LEAVE_EXIT + 8 * (e->number * XL_BLOCK_EXITS + index + 1));
+        return;
+    }
+    if (plain && !(switches & XL_NO_JUMP_CACHE)) {
+        int32_t at = CPU(jump) + (int32_t)(xl_jump_index(pc) * sizeof(struct xl_jump_entry));
+        x64_alu_mem_imm(&e->a, ALU_CMP, RBP, at, (int32_t)pc);
+        uint8_t *other_pc = x64_jcc(&e->a, CC_NE);
+        x64_alu_mem_imm(&e->a, ALU_CMP, RBP, at + 4, (int32_t)e->block->mode);
+        uint8_t *other_mode = x64_jcc(&e->a, CC_NE);
+        x64_rm(&e->a, 0xff, 0, 4, RBP, at + 8); /* jmp [code] */
+        x64_fix(other_pc, e->a.p);
+        x64_fix(other_mode, e->a.p);
+    }
+    store_pc(e, pc, npc);
+    leave(e, XL_LEAVE_LOOKUP);
+}
+
+static void exit_const(struct emit *e, const struct ir_op *op)
+{
+    refund(e, e->passed);
+    exit_tail(e, op->to.pc, op->to.npc, e->ends);
+}
+
+static void exit_if(struct emit *e, const struct ir_op *op)
+{
+    emit_cold_new(e, COLD_EXIT, x64_jcc(&e->a, emit_test(e, op->arg[0])));
+}
+
+/* npc is pc + insn_bytes whatever pc is? */
+static bool follows(const struct emit *e, const struct ir_op *op)
+{
+    const struct ir_op *npc = &e->ir->op[op->arg[1]];
+    uint64_t step;
+
+    return npc->opcode == IR_OP_ADD && npc->arg[0] == op->arg[0] && regs_const(e, npc->arg[1], &step) && step == e->cpu->guest->insn_bytes;
+}
+
+static void exit_ind(struct emit *e, const struct ir_op *op)
+{
+    unsigned pc = regs_use(e, op->arg[0]), npc = regs_use(e, op->arg[1]);
+
+    refund(e, e->passed);
+    if (!e->ends && !(e->vm->config.switches & XL_NO_JUMP_CACHE) && follows(e, op)) {
+        x64_mov(&e->a, RCX, pc);
+        x64_shift_imm(&e->a, SHIFT_SHL, 0, RCX, 2);
+        x64_alu_imm(&e->a, ALU_AND, 0, RCX, (XL_JUMP_ENTRIES - 1) << 4);
+        x64_rx(&e->a, ALU_CMP, 0, pc, RBP, RCX, CPU(jump));
+        uint8_t *other_pc = x64_jcc(&e->a, CC_NE);
+        x64_mov_imm(&e->a, RAX, e->block->mode);
+        x64_rx(&e->a, ALU_CMP, 0, RAX, RBP, RCX, CPU(jump) + 4);
+        uint8_t *other_mode = x64_jcc(&e->a, CC_NE);
+        x64_rx(&e->a, 0xff, 0, 4, RBP, RCX, CPU(jump) + 8);
+        x64_fix(other_pc, e->a.p);
+        x64_fix(other_mode, e->a.p);
+    }
+    x64_store(&e->a, 0, pc, RBP, ENV(pc));
+    x64_store(&e->a, 0, npc, RBP, ENV(npc));
+    leave(e, XL_LEAVE_LOOKUP);
+}
+
+static void raise_if(struct emit *e, const struct ir_op *op)
+{
+    unsigned npc = emit_npc_reg(e);
+    uint8_t *from = x64_jcc(&e->a, emit_test(e, op->arg[0]));
+
+    emit_cold_new(e, COLD_RAISE, from)->reg_npc = (uint8_t)npc;
+}
+
+/* --- cold code --- */
+
+static void arg_or_const(struct emit *e, unsigned to, unsigned reg, uint16_t ref)
+{
+    uint64_t constant;
+
+    if (reg != X64_NO_REG)
+        x64_mov64(&e->a, to, reg);
+    else if (regs_const(e, ref, &constant))
+        x64_mov_imm(&e->a, to, constant);
+}
+
+static void cold_access(struct emit *e, const struct emit_cold *c, const struct ir_op *op)
+{
+    emit_site(e, c->insn, c->passed, c->reg_npc);
+    x64_store_imm(&e->a, xl_mem_bits(op->mem), RBP, CPU(site.mem));
+    if (c->kind == COLD_STORE)
+        x64_mov64(&e->a, RAX, c->reg_b);
+    arg_or_const(e, RCX, c->reg_a, op->arg[0]);
+    x64_call_to(&e->a, c->kind == COLD_LOAD ? e->load : e->store);
+    if (c->kind == COLD_LOAD)
+        x64_mov64(&e->a, c->reg_result, RAX);
+    x64_jmp_to(&e->a, c->back);
+}
+
+static void cold_emit(struct emit *e, const struct emit_cold *c)
+{
+    const struct ir_op *op = &e->ir->op[c->op];
+
+    x64_fix(c->from, e->a.p);
+    switch (c->kind) {
+    case COLD_LOAD:
+    case COLD_STORE: cold_access(e, c, op); break;
+    case COLD_FLAGS:
+        x64_mov_imm(&e->a, RCX, op->cond);
+        x64_call_to(&e->a, e->flags);
+        x64_jmp_to(&e->a, c->back);
+        break;
+    case COLD_RAISE:
+        emit_site(e, c->insn, c->passed, c->reg_npc);
+        x64_mov_imm(&e->a, RCX, (uint32_t)op->imm);
+        x64_jmp_to(&e->a, e->raise);
+        break;
+    case COLD_EXIT:
+        refund(e, c->passed);
+        exit_tail(e, op->to.pc, op->to.npc, c->ends);
+        break;
+    default: /* COLD_BUDGET */
+        x64_alu_imm(&e->a, ALU_ADD, 1, R14, e->ir->insns);
+        store_pc(e, e->block->pc, e->block->pc + e->cpu->guest->insn_bytes);
+        leave(e, XL_LEAVE_LOOKUP);
+        break;
+    }
+}
+
+/* --- the block --- */
+
+static bool is_dead(const struct emit *e, const struct ir_op *op)
+{
+    uint8_t effect = ir_info[op->opcode].effect;
+    bool removable = effect == IR_EFFECT_P || effect == IR_EFFECT_G;
+
+    return removable && (!e->value[e->op].uses || e->value[e->op].deferred);
+}
+
+static void one(struct emit *e, const struct ir_op *op)
+{
+    switch (op->opcode) {
+    case IR_OP_INSN:
+        e->insn_op = (uint16_t)e->op;
+        e->passed++;
+        return; /* its operand stays for the whole instruction */
+    case IR_OP_EXIT: exit_const(e, op); break;
+    case IR_OP_EXIT_IF: exit_if(e, op); break;
+    case IR_OP_EXIT_IND: exit_ind(e, op); break;
+    case IR_OP_EXIT_STATE:
+        refund(e, e->passed);
+        leave(e, XL_LEAVE_LOOKUP);
+        break;
+    case IR_OP_RAISE_IF: raise_if(e, op); break;
+    default: emit_op(e, op); break;
+    }
+    /* A result that nothing needs gives its register back at once. */
+    if (e->value[e->op].reg != X64_NO_REG && !e->value[e->op].uses) {
+        e->owner[e->value[e->op].reg] = EMIT_NONE;
+        e->value[e->op].reg = X64_NO_REG;
+    }
+    regs_done(e);
+}
+
+static bool has_room(struct emit *e, unsigned bytes)
+{
+    if (e->a.p + bytes > e->a.end)
+        e->full = true;
+    return !e->full;
+}
+
+static void body(struct emit *e)
+{
+    x64_alu_imm(&e->a, ALU_SUB, 1, R14, e->ir->insns);
+    emit_cold_new(e, COLD_BUDGET, x64_jcc(&e->a, CC_S));
+    for (e->op = 0; e->op < e->ir->count && !e->failed && has_room(e, EMIT_ROOM); e->op++)
+        if (!is_dead(e, &e->ir->op[e->op]))
+            one(e, &e->ir->op[e->op]);
+    for (unsigned i = 0; i < e->colds && !e->failed && has_room(e, EMIT_COLD_ROOM); i++)
+        cold_emit(e, &e->cold[i]);
+}
+
+/* The end of the half of the cache that is being filled; the first half never ends exactly where the second begins. */
+static uint64_t half_end(const struct xl_vm *vm)
+{
+    uint64_t middle = (vm->code_start + vm->port.code_bytes) / 2 & ~(uint64_t)15;
+
+    return vm->code_used < middle ? middle - 16 : vm->port.code_bytes;
+}
+
+bool emit_block(struct xl_cpu *cpu, struct ir_block *b, uint32_t number, bool *cache_full)
+{
+    struct xl_vm *vm = cpu->vm;
+    struct emit *e = vm->emitter;
+
+    *cache_full = false;
+    e->a = (struct x64){vm->port.code_rw + vm->code_used, vm->port.code_rw + half_end(vm)};
+    e->cpu = cpu;
+    e->vm = vm;
+    e->ir = b;
+    e->block = &vm->block[number];
+    e->number = number;
+    e->op = e->passed = e->insn_op = 0;
+    e->ends = e->failed = e->full = false;
+    e->flags_kind = -1;
+    e->pinned = 0;
+    e->colds = 0;
+    e->block->exits = 0;
+    e->block->code_offset = (uint32_t)vm->code_used;
+    regs_plan(e);
+    body(e);
+    if (e->failed || e->full) {
+        *cache_full = e->full;
+        return false;
+    }
+    e->block->code_bytes = (uint32_t)((uint64_t)(e->a.p - vm->port.code_rw) - vm->code_used);
+    vm->code_used = ((uint64_t)(e->a.p - vm->port.code_rw) + 15) & ~(uint64_t)15;
+    return true;
+}
+
+void emit_patch_jump(struct xl_vm *vm, uint32_t jump_offset, uint32_t target_offset)
+{
+    x64_fix(vm->port.code_rw + jump_offset, vm->port.code_rw + target_offset);
+}
+
+/* --- thunks --- */
+
+static const uint8_t saved[] = {RDX, RSI, RDI, R8, R9, R10, R11}; /* seven: the stack is aligned after the call that led here */
+
+/* Call fn(cpu, ecx, rax, mem) with every value register kept; the result is in rax. */
+static uint8_t *thunk_call(struct emit *e, uint64_t fn)
+{
+    uint8_t *start = e->a.p;
+
+    for (unsigned i = 0; i < sizeof saved; i++)
+        x64_push(&e->a, saved[i]);
+    x64_store(&e->a, 1, R14, RBP, ENV(budget));
+    x64_mov64(&e->a, RDI, RBP);
+    x64_mov(&e->a, RSI, RCX);
+    x64_mov64(&e->a, RDX, RAX);
+    x64_load(&e->a, 0, RCX, RBP, CPU(site.mem));
+    x64_mov_imm(&e->a, RAX, fn);
+    x64_call_reg(&e->a, RAX);
+    x64_load(&e->a, 1, R14, RBP, ENV(budget));
+    for (unsigned i = sizeof saved; i-- > 0;)
+        x64_pop(&e->a, saved[i]);
+    x64_b(&e->a, 0xc3);
+    return start;
+}
+
+static uint8_t *thunk_jump(struct emit *e, uint64_t to)
+{
+    uint8_t *start = e->a.p;
+
+    x64_mov_imm(&e->a, RCX, to);
+    x64_b(&e->a, 0xff); /* jmp rcx */
+    x64_b(&e->a, 0xe1);
+    return start;
+}
+
+static uint8_t *thunk_raise(struct emit *e)
+{
+    uint8_t *start = e->a.p;
+
+    x64_store(&e->a, 1, R14, RBP, ENV(budget));
+    x64_mov64(&e->a, RDI, RBP);
+    x64_mov(&e->a, RSI, RCX);
+    x64_mov_imm(&e->a, RAX, (uint64_t)(uintptr_t)xl_raise);
+    x64_call_reg(&e->a, RAX);
+    return start;
+}
+
+bool emit_init(struct xl_vm *vm)
+{
+    struct emit *e = vm->emitter;
+    unsigned a, b, c = 0, d;
+
+    if (vm->port.code_bytes < 64 << 10)
+        return false;
+    e->has_movbe = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_MOVBE);
+    e->a = (struct x64){vm->port.code_rw, vm->port.code_rw + vm->port.code_bytes};
+    e->leave = thunk_jump(e, (uint64_t)(uintptr_t)xl_leave_address);
+    e->load = thunk_call(e, (uint64_t)(uintptr_t)xl_slow_load);
+    e->store = thunk_call(e, (uint64_t)(uintptr_t)xl_slow_store);
+    e->flags = thunk_call(e, (uint64_t)(uintptr_t)xl_flags_test);
+    e->raise = thunk_raise(e);
+    vm->code_start = ((uint64_t)(e->a.p - vm->port.code_rw) + 63) & ~(uint64_t)63;
+    return true;
+}

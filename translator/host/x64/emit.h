@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The emitter's scratch for one block, and what its files offer each other. Private to host/x64.
+ *
+ * Host registers in translated code: rbp cpu, r12 and r13 guest banks 1 and 2, r14 budget, rax and rcx scratch, rsp spill slots; all others hold IR
+ * values. Nothing lives in registers across blocks, and guest registers are written through, so state is precise wherever a block can be left.
+ */
+#ifndef X64_EMIT_H
+#define X64_EMIT_H
+
+#include "host/x64/asm.h"
+#include "rt/cpu.h"
+
+enum {
+    EMIT_SLOTS = 128,
+    EMIT_COLD_MAX = 384,
+    EMIT_ROOM = 320,       /* bytes that one op may take at most, its calls and spills included */
+    EMIT_COLD_ROOM = 128,  /* bytes that one cold piece may take */
+    EMIT_NONE = 0xffff,
+};
+
+struct emit_value {
+    uint16_t last;  /* op that uses it last */
+    uint16_t uses;
+    uint8_t reg;    /* X64_NO_REG: not in a register */
+    uint8_t slot;   /* 0xff: not on the stack */
+    bool deferred;  /* a comparison that its only user makes itself */
+};
+
+enum emit_cold_kind { COLD_LOAD, COLD_STORE, COLD_FLAGS, COLD_RAISE, COLD_EXIT, COLD_IND, COLD_BUDGET };
+
+/* A piece of code behind the block, reached by a forward jump. */
+struct emit_cold {
+    uint8_t kind, reg_a, reg_b, reg_result, reg_npc;
+    uint16_t op;
+    uint16_t insn;      /* the instruction that it belongs to */
+    uint16_t passed;    /* INSN marks passed */
+    bool ends;
+    uint8_t *from;      /* rel32 that jumps here */
+    uint8_t *back;
+};
+
+struct emit {
+    struct x64 a;
+    struct xl_cpu *cpu;
+    struct xl_vm *vm;
+    struct ir_block *ir;
+    struct xl_block *block;
+    uint32_t number;
+    unsigned op;         /* index of the op in work */
+    unsigned passed;     /* INSN marks passed */
+    uint16_t insn_op;    /* the running INSN */
+    bool ends;           /* a helper changed mode or mappings: all exits go through the run loop */
+    bool failed, full;
+    int flags_kind;      /* known to be in env, -1 unknown */
+    uint32_t pinned;     /* registers that must stay during this op */
+    uint16_t owner[16];
+    bool slot_used[EMIT_SLOTS];
+    unsigned colds;
+    struct emit_value value[IR_OPS_MAX];
+    struct emit_cold cold[EMIT_COLD_MAX];
+    /* made once */
+    bool has_movbe;
+    uint8_t *leave, *load, *store, *flags, *raise;
+};
+
+/* regs.c */
+void regs_plan(struct emit *e);
+unsigned regs_use(struct emit *e, uint16_t ref);
+unsigned regs_make(struct emit *e);
+unsigned regs_make_over(struct emit *e, uint16_t ref);
+bool regs_dies(const struct emit *e, uint16_t ref);
+void regs_done(struct emit *e);
+void regs_before_call(struct emit *e);
+void regs_load_arg(struct emit *e, unsigned reg, uint16_t ref);
+bool regs_const(const struct emit *e, uint16_t ref, uint64_t *value);
+bool regs_imm(const struct emit *e, uint16_t ref, int32_t *imm);
+/* ops.c */
+void emit_op(struct emit *e, const struct ir_op *op);
+enum x64_cc emit_test(struct emit *e, uint16_t ref);
+/* memory.c */
+void emit_load(struct emit *e, const struct ir_op *op);
+void emit_store(struct emit *e, const struct ir_op *op);
+/* emit.c */
+struct emit_cold *emit_cold_new(struct emit *e, enum emit_cold_kind kind, uint8_t *from);
+void emit_site(struct emit *e, unsigned insn_op, unsigned passed, unsigned npc_reg);
+unsigned emit_npc_reg(struct emit *e);
+
+#define ENV(field) ((int32_t)offsetof(struct xl_env, field))
+#define CPU(field) ((int32_t)offsetof(struct xl_cpu, field))
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest loads and stores: a soft TLB probe in place, everything else in cold code through rt/mem.c.
+ *
+ *   index = (va >> 12) % entries, entry = {tag_read, tag_write, addend}
+ *   hit   = (va & (page mask | size - 1)) == tag: a misaligned address never hits, nor does a store to a page that holds translated code
+ *   host  = addend + va
+ */
+#include "host/x64/emit.h"
+
+enum { INDEX_MASK = (XL_TLB_ENTRIES - 1) << 4, INDEX_SHIFT = XL_PAGE_BITS - 4 };
+_Static_assert(sizeof(struct xl_tlb_entry) == 16, "the probe scales by 16");
+
+/* After the probe: [rax + index] is the host address; index X64_NO_REG: rax alone. The jump to cold code comes back. */
+static uint8_t *probe(struct emit *e, const struct ir_mem *mem, uint16_t address, bool is_store, unsigned *index)
+{
+    int32_t table = CPU(tlb) + mem->mmu * (int32_t)sizeof(struct xl_tlb_entry[XL_TLB_ENTRIES]);
+    int32_t tag = table + (is_store ? (int32_t)offsetof(struct xl_tlb_entry, tag_write) : 0);
+    int32_t addend = table + (int32_t)offsetof(struct xl_tlb_entry, addend);
+    uint32_t low = mem->unaligned ? 0 : mem->size - 1u;
+    uint64_t constant;
+
+    if (regs_const(e, address, &constant)) {
+        uint32_t va = (uint32_t)constant;
+        int32_t entry = (int32_t)(va >> INDEX_SHIFT & INDEX_MASK);
+        uint32_t last = mem->unaligned ? va + mem->size - 1 : va;
+        x64_alu_mem_imm(&e->a, ALU_CMP, RBP, tag + entry, (int32_t)(last & (~XL_PAGE_MASK | low)));
+        uint8_t *miss = x64_jcc(&e->a, CC_NE);
+        x64_mov_imm(&e->a, RCX, va);
+        x64_load(&e->a, 1, RAX, RBP, addend + entry);
+        x64_alu(&e->a, ALU_ADD, 1, RAX, RCX);
+        *index = X64_NO_REG;
+        return miss;
+    }
+    unsigned va = regs_use(e, address);
+    x64_mov(&e->a, RCX, va);
+    if (mem->unaligned && mem->size > 1)
+        x64_rm(&e->a, 0x8d, 0, RAX, va, mem->size - 1);
+    else
+        x64_mov(&e->a, RAX, va);
+    x64_shift_imm(&e->a, SHIFT_SHR, 0, RCX, INDEX_SHIFT);
+    x64_alu_imm(&e->a, ALU_AND, 0, RAX, (int32_t)(~XL_PAGE_MASK | low));
+    x64_alu_imm(&e->a, ALU_AND, 0, RCX, INDEX_MASK);
+    x64_rx(&e->a, ALU_CMP, 0, RAX, RBP, RCX, tag);
+    uint8_t *miss = x64_jcc(&e->a, CC_NE);
+    x64_rx(&e->a, 0x8b, 1, RAX, RBP, RCX, addend);
+    *index = va;
+    return miss;
+}
+
+static void access(struct emit *e, unsigned op, unsigned w, unsigned reg, unsigned index)
+{
+    if (index == X64_NO_REG)
+        x64_rm(&e->a, op, w, reg, RAX, 0);
+    else
+        x64_rx(&e->a, op, w, reg, RAX, index, 0);
+}
+
+static void load_value(struct emit *e, const struct ir_mem *mem, unsigned d, unsigned index)
+{
+    switch (mem->size) {
+    case 1: access(e, mem->sign ? 0x0fbe : 0x0fb6, 0, d, index); return;
+    case 2:
+        access(e, mem->sign && mem->little ? 0x0fbf : 0x0fb7, 0, d, index);
+        if (mem->little)
+            return;
+        x64_b(&e->a, 0x66); /* rol d16, 8 */
+        x64_shift_imm(&e->a, SHIFT_ROL, 0, d, 8);
+        if (mem->sign)
+            x64_extend(&e->a, 0x0fbf, d, d);
+        return;
+    default:
+        if (!mem->little && e->has_movbe) {
+            access(e, 0x0f38f0, mem->size == 8, d, index);
+            return;
+        }
+        access(e, 0x8b, mem->size == 8, d, index);
+        if (!mem->little)
+            x64_bswap(&e->a, mem->size == 8, d);
+        return;
+    }
+}
+
+void emit_load(struct emit *e, const struct ir_op *op)
+{
+    struct ir_mem mem = op->mem;
+    unsigned index, npc = emit_npc_reg(e);
+    uint8_t *miss = probe(e, &mem, op->arg[0], false, &index);
+    struct emit_cold *c = emit_cold_new(e, COLD_LOAD, miss);
+
+    c->reg_a = (uint8_t)index;
+    c->reg_npc = (uint8_t)npc;
+    unsigned d = regs_make(e);
+    load_value(e, &mem, d, index);
+    c->reg_result = (uint8_t)d;
+    c->back = e->a.p;
+}
+
+/* The value in memory order goes through rcx unless it can be stored from its own register. */
+static void store_value(struct emit *e, const struct ir_mem *mem, unsigned v, unsigned index)
+{
+    unsigned w = mem->size == 8;
+
+    if (mem->size == 1) {
+        x64_rm8(&e->a, 0x88, v, RAX, index);
+        return;
+    }
+    if (mem->size == 2) {
+        if (!mem->little) {
+            x64_mov(&e->a, RCX, v);
+            x64_b(&e->a, 0x66);
+            x64_shift_imm(&e->a, SHIFT_ROL, 0, RCX, 8);
+            v = RCX;
+        }
+        x64_b(&e->a, 0x66);
+        access(e, 0x89, 0, v, index);
+        return;
+    }
+    if (!mem->little && e->has_movbe) {
+        access(e, 0x0f38f1, w, v, index);
+        return;
+    }
+    if (!mem->little) {
+        x64_mov64(&e->a, RCX, v);
+        x64_bswap(&e->a, w, RCX);
+        v = RCX;
+    }
+    access(e, 0x89, w, v, index);
+}
+
+void emit_store(struct emit *e, const struct ir_op *op)
+{
+    struct ir_mem mem = op->mem;
+    unsigned index, npc = emit_npc_reg(e), v = regs_use(e, op->arg[1]);
+    uint8_t *miss = probe(e, &mem, op->arg[0], true, &index);
+    struct emit_cold *c = emit_cold_new(e, COLD_STORE, miss);
+
+    c->reg_a = (uint8_t)index;
+    c->reg_b = (uint8_t)v;
+    c->reg_npc = (uint8_t)npc;
+    store_value(e, &mem, v, index);
+    c->back = e->a.p;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Registers of one block: a forward scan with known last uses; the value needed last is spilled when registers run out.
+ *
+ * Constants never occupy a stack slot: they are made again. Spilling and reloading use moves only, so host flags survive them.
+ */
+#include "host/x64/emit.h"
+
+/* Order of choice: those without a REX prefix first; callee-saved ones last, so that calls find few values to save. */
+static const uint8_t order[] = {RDX, RSI, RDI, RBX, R8, R9, R10, R11, R15};
+#define CALLER_SAVED (1u << RDX | 1u << RSI | 1u << RDI | 1u << R8 | 1u << R9 | 1u << R10 | 1u << R11)
+
+static bool droppable(const struct emit *e, unsigned i)
+{
+    uint8_t effect = ir_info[e->ir->op[i].opcode].effect;
+
+    return (effect == IR_EFFECT_P || effect == IR_EFFECT_G) && !e->value[i].uses;
+}
+
+static void use(struct emit *e, uint16_t ref, unsigned at)
+{
+    struct emit_value *v = &e->value[ref];
+
+    v->uses++;
+    if (v->last < at)
+        v->last = (uint16_t)at;
+}
+
+/* A comparison whose only user can test host flags is made there. */
+static void plan_deferred(struct emit *e, unsigned i)
+{
+    const struct ir_op *op = &e->ir->op[i];
+    struct emit_value *v = &e->value[i];
+
+    if ((op->opcode != IR_OP_CMP && op->opcode != IR_OP_CMPADD) || v->uses != 1)
+        return;
+    const struct ir_op *user = &e->ir->op[v->last];
+    bool tests = user->opcode == IR_OP_EXIT_IF || user->opcode == IR_OP_RAISE_IF || user->opcode == IR_OP_SELECT;
+    if (!tests || user->arg[0] != i || (e->vm->config.switches & XL_NO_FUSE))
+        return;
+    v->deferred = true;
+    e->vm->stats.fused++;
+    for (unsigned k = 0; k < 2; k++)
+        if (e->value[op->arg[k]].last < v->last)
+            e->value[op->arg[k]].last = v->last;
+}
+
+/* Uses are counted from the end, so that what only dead ops need is dead too. */
+void regs_plan(struct emit *e)
+{
+    unsigned end_of_insn = e->ir->count;
+
+    for (unsigned i = 0; i < e->ir->count; i++)
+        e->value[i] = (struct emit_value){.reg = X64_NO_REG, .slot = 0xff};
+    for (unsigned i = 0; i < 16; i++)
+        e->owner[i] = EMIT_NONE;
+    memset(e->slot_used, 0, sizeof e->slot_used);
+    for (unsigned i = e->ir->count; i-- > 0;) {
+        const struct ir_op *op = &e->ir->op[i];
+        if (op->opcode == IR_OP_INSN) {
+            if (op->arg[0] != EMIT_NONE)
+                use(e, op->arg[0], end_of_insn - 1);
+            end_of_insn = i;
+            continue;
+        }
+        if (droppable(e, i))
+            continue;
+        for (unsigned k = 0; k < 4; k++)
+            if (op->arg[k] != EMIT_NONE)
+                use(e, op->arg[k], i);
+    }
+    for (unsigned i = 0; i < e->ir->count; i++)
+        plan_deferred(e, i);
+}
+
+bool regs_const(const struct emit *e, uint16_t ref, uint64_t *value)
+{
+    const struct ir_op *op = &e->ir->op[ref];
+
+    *value = op->opcode == IR_OP_CONST ? (uint32_t)op->imm : op->imm;
+    return op->opcode == IR_OP_CONST || op->opcode == IR_OP_CONST64;
+}
+
+/* A constant that a 32-bit immediate gives: a word, or 64 bits that sign extension makes. */
+bool regs_imm(const struct emit *e, uint16_t ref, int32_t *imm)
+{
+    uint64_t value;
+
+    if (!regs_const(e, ref, &value))
+        return false;
+    *imm = (int32_t)(uint32_t)value;
+    return e->ir->op[ref].opcode == IR_OP_CONST || (uint64_t)(int64_t)*imm == value;
+}
+
+static void to_slot(struct emit *e, uint16_t ref)
+{
+    struct emit_value *v = &e->value[ref];
+    uint64_t unused;
+    unsigned slot = 0;
+
+    if (v->slot != 0xff || regs_const(e, ref, &unused))
+        return;
+    while (slot < EMIT_SLOTS && e->slot_used[slot])
+        slot++;
+    if (slot == EMIT_SLOTS) {
+        e->failed = true;
+        return;
+    }
+    e->slot_used[slot] = true;
+    v->slot = (uint8_t)slot;
+    x64_store(&e->a, 1, v->reg, RSP, (int32_t)slot * 8);
+}
+
+static unsigned take(struct emit *e)
+{
+    unsigned victim = X64_NO_REG, farthest = 0;
+
+    for (unsigned i = 0; i < sizeof order; i++)
+        if (e->owner[order[i]] == EMIT_NONE && !(e->pinned >> order[i] & 1))
+            return order[i];
+    for (unsigned i = 0; i < sizeof order; i++) {
+        unsigned r = order[i];
+        if (!(e->pinned >> r & 1) && (victim == X64_NO_REG || e->value[e->owner[r]].last > farthest)) {
+            victim = r;
+            farthest = e->value[e->owner[r]].last;
+        }
+    }
+    to_slot(e, e->owner[victim]);
+    e->value[e->owner[victim]].reg = X64_NO_REG;
+    e->owner[victim] = EMIT_NONE;
+    return victim;
+}
+
+/* The register that holds a value; it stays there for the rest of this op. */
+unsigned regs_use(struct emit *e, uint16_t ref)
+{
+    struct emit_value *v = &e->value[ref];
+    uint64_t constant;
+
+    if (v->reg == X64_NO_REG) {
+        unsigned r = take(e);
+        if (regs_const(e, ref, &constant))
+            x64_mov_imm(&e->a, r, constant);
+        else
+            x64_load(&e->a, 1, r, RSP, (int32_t)v->slot * 8);
+        v->reg = (uint8_t)r;
+        e->owner[r] = ref;
+    }
+    e->pinned |= 1u << v->reg;
+    return v->reg;
+}
+
+static unsigned own(struct emit *e, unsigned r)
+{
+    e->owner[r] = (uint16_t)e->op;
+    e->value[e->op].reg = (uint8_t)r;
+    e->pinned |= 1u << r;
+    return r;
+}
+
+/* A register for the result of this op, none of those in use by it. */
+unsigned regs_make(struct emit *e) { return own(e, take(e)); }
+
+bool regs_dies(const struct emit *e, uint16_t ref) { return e->value[ref].last <= e->op; }
+
+/* A register for the result, that of an operand when it dies here; the operand's value is in it afterwards. */
+unsigned regs_make_over(struct emit *e, uint16_t ref)
+{
+    unsigned from = regs_use(e, ref);
+
+    if (regs_dies(e, ref)) {
+        e->value[ref].reg = X64_NO_REG;
+        return own(e, from);
+    }
+    unsigned to = regs_make(e);
+    x64_mov64(&e->a, to, from);
+    return to;
+}
+
+static void release(struct emit *e, uint16_t ref)
+{
+    struct emit_value *v = &e->value[ref];
+
+    if (v->reg != X64_NO_REG && e->owner[v->reg] == ref)
+        e->owner[v->reg] = EMIT_NONE;
+    v->reg = X64_NO_REG;
+    if (v->slot != 0xff)
+        e->slot_used[v->slot] = false;
+    v->slot = 0xff;
+}
+
+static void release_dead(struct emit *e, const struct ir_op *op)
+{
+    for (unsigned k = 0; k < 4; k++) {
+        uint16_t ref = op->arg[k];
+        if (ref == EMIT_NONE)
+            continue;
+        if (e->value[ref].deferred)
+            release_dead(e, &e->ir->op[ref]);
+        else if (e->value[ref].last <= e->op)
+            release(e, ref);
+    }
+}
+
+/* End of an op: free what was used for the last time. */
+void regs_done(struct emit *e)
+{
+    release_dead(e, &e->ir->op[e->op]);
+    e->pinned = 0;
+}
+
+/* All values out of the caller-saved registers, operands of this op included. */
+void regs_before_call(struct emit *e)
+{
+    for (unsigned r = 0; r < 16; r++) {
+        uint16_t ref = e->owner[r];
+        if (ref == EMIT_NONE || !(CALLER_SAVED >> r & 1))
+            continue;
+        to_slot(e, ref);
+        e->value[ref].reg = X64_NO_REG;
+        e->owner[r] = EMIT_NONE;
+    }
+}
+
+void regs_load_arg(struct emit *e, unsigned reg, uint16_t ref)
+{
+    const struct emit_value *v = &e->value[ref];
+    uint64_t constant;
+
+    if (regs_const(e, ref, &constant))
+        x64_mov_imm(&e->a, reg, constant);
+    else if (v->reg != X64_NO_REG)
+        x64_mov64(&e->a, reg, v->reg);
+    else
+        x64_load(&e->a, 1, reg, RSP, (int32_t)v->slot * 8);
+}
