@@ -37,7 +37,7 @@ ImageHeader = Struct(
     "table_offset" / Int64ul,
     "table_bytes" / Int64ul,
     "build_id" / Bytes(32),
-    "reserved" / Array(24, Int8ul),
+    "reserved" / Array(32, Int8ul),
 )
 """crc32 (zlib) is over everything behind the header; build_id is the SHA-256 of the same bytes."""
 
@@ -110,7 +110,7 @@ def build(image: BootImage) -> bytes:
             "table_offset": HEADER_BYTES + len(records),
             "table_bytes": len(image.table),
             "build_id": hashlib.sha256(body).digest(),
-            "reserved": [0] * 24,
+            "reserved": [0] * 32,
         }
     )
     return header + body
