@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The keyboard of an interactive console: a prefix key for commands, all else goes to a channel.
 
-What is here: `Keys` (bytes to typing and commands; pure), `HELP`, and `raw_keyboard`, which puts
-the terminal in raw mode, keeps Ctrl-C, and feeds a queue.
+What is here: `Keys` (bytes to typing and commands; pure), `HELP`, `raw_terminal`, which puts the
+terminal in raw mode and keeps Ctrl-C, and `raw_keyboard`, which feeds a queue from it.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class Keys:
 
 
 @contextlib.contextmanager
-def raw_keyboard(inbox: Inbox) -> Iterator[None]:
-    """Read the terminal byte by byte into a queue; the terminal is restored at the end.
+def raw_terminal() -> Iterator[int]:
+    """Put the terminal in raw mode and hand out its descriptor; it is restored at the end.
 
     Ctrl-C still interrupts; Enter gives CR; nothing is echoed.
     """
@@ -91,15 +91,22 @@ def raw_keyboard(inbox: Inbox) -> Iterator[None]:
     mode[3] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
     mode[6][termios.VSUSP] = b"\0"
     mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
-
-    def read() -> None:
-        with contextlib.suppress(OSError):
-            while data := os.read(fd, 256):
-                inbox.put(KeyBytes(data))
-
     termios.tcsetattr(fd, termios.TCSADRAIN, mode)
     try:
-        threading.Thread(target=read, name="keyboard", daemon=True).start()
-        yield
+        yield fd
     finally:
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+@contextlib.contextmanager
+def raw_keyboard(inbox: Inbox) -> Iterator[None]:
+    """Read the raw terminal byte by byte into a queue."""
+    with raw_terminal() as fd:
+
+        def read() -> None:
+            with contextlib.suppress(OSError):
+                while data := os.read(fd, 256):
+                    inbox.put(KeyBytes(data))
+
+        threading.Thread(target=read, name="keyboard", daemon=True).start()
+        yield

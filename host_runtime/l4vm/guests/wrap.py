@@ -45,6 +45,11 @@ def is_wrapped(data: bytes) -> bool:
     return data[:4] == b"\x7fELF" and _MARK in data[: 0x2000 + _MARK_OFFSET]
 
 
+def wrapped_ram_bytes(executable: Executable) -> int:
+    """Return the RAM size that a wrapped file was made for: its PROM tells the kernel so."""
+    return int(_FACTS.unpack_from(executable.segments[0].data, _FACTS_OFFSET)[-1])
+
+
 def is_leon_vmlinux(executable: Executable) -> bool:
     """Tell whether an executable is a plain SPARC32 Linux kernel, which needs wrapping."""
     return executable.entry == KERNEL_ENTRY_VA

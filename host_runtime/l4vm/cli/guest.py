@@ -1,0 +1,410 @@
+# SPDX-License-Identifier: MIT
+"""`l4vm guest`: run a guest on the workstation, in the translator that the board uses too.
+
+    l4vm guest run leon3-linux                            build (or find) the guest and talk to it
+    l4vm guest run --kernel program.elf --headless        run a bare program to its end
+    l4vm guest wrap vmlinux -o linux.elf --append TEXT    put the PROM around a plain vmlinux
+
+The guest's only channel is called `console`. A plain vmlinux is wrapped on the way. Scripts work as
+in `l4vm run`. A guest that ends itself (SPARC: `ta 0` with traps off, the PROM's halt) ends the run
+with exit code 0, if every --until was met.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from l4vm.binding import Engine, Machine, Stop, Time
+from l4vm.cli.exit_codes import ExitCode
+from l4vm.cli.run import on_terminate
+from l4vm.cli.scripted import StepCommand, script_options, steps_of
+from l4vm.console.keys import Command, Keys, raw_terminal
+from l4vm.console.script import Script
+from l4vm.errors import L4vmError
+from l4vm.guests import (
+    Executable,
+    build_guest,
+    check_fits,
+    is_leon_vmlinux,
+    is_wrapped,
+    parse_executable,
+    read_machine_map,
+    wrap,
+    wrapped_ram_bytes,
+)
+
+CHANNEL = "console"
+RAM_MIB_DEFAULT = 32
+WALL_S = 0.05
+TYPING_WALL_S = 0.002
+TYPING_INSNS = 50_000
+HELP = "ctrl-t q  quit      ctrl-t ctrl-t  send ctrl-t itself      all other keys go to the guest"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to run, as the command line says; None where it says nothing."""
+
+    recipe: str | None
+    kernel: Path | None
+    machine: str
+    ram_mib: int | None
+    initrd: Path | None
+    append: str | None
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is run: a machine with its RAM, and an executable that fits into it."""
+
+    machine: str
+    ram_mib: int
+    executable: Executable
+
+
+@dataclass
+class Outcome:
+    """How a run ended."""
+
+    code: ExitCode
+    reason: str
+
+
+@dataclass
+class Talk:
+    """One guest and whoever talks to it: a script, a keyboard, or both.
+
+    keyboard is the descriptor of a raw terminal, -1 for none; screen one to write to, -1 for none.
+    """
+
+    machine: Machine
+    script: Script
+    headless: bool
+    keyboard: int = -1
+    screen: int = -1
+    is_exact: bool = False
+    timeout_s: float | None = None
+    keys: Keys = field(default_factory=Keys)
+    pending: bytearray = field(default_factory=bytearray)
+
+    def run(self) -> Outcome:
+        """Run the guest until it ends, the script is over, time is up, or the user quits."""
+        began = time.monotonic()
+        self.script.begin()
+        while True:
+            if self.headless and self.script.steps and self.script.done and not self.pending:
+                return Outcome(ExitCode.OK, "every --until was met")
+            left = self._left(began)
+            if left <= 0:
+                hangs = self.script.waiting
+                what = f"--until {hangs.channel}={hangs.regex}" if hangs else "the guest's end"
+                return Outcome(ExitCode.TIMEOUT, f"{self.timeout_s:g} s passed before {what}")
+            stop = self._slice(left)
+            self._show()
+            self._send()
+            if stop == Stop.HALT:
+                return self._ended()
+            if self._typed():
+                return Outcome(ExitCode.OK, "you quit")
+
+    def _left(self, began: float) -> float:
+        spent = time.monotonic() - began
+        return float("inf") if self.timeout_s is None else self.timeout_s - spent
+
+    def _slice(self, left: float) -> Stop:
+        """Run a while; input that waits for room in the guest's FIFO makes it a short one."""
+        if not self.pending:
+            return self.machine.run_for(wall_s=min(WALL_S, left), wake_fd=self.keyboard)
+        if self.is_exact:
+            return self.machine.run_for(TYPING_INSNS, WALL_S)
+        return self.machine.run_for(wall_s=min(TYPING_WALL_S, left))
+
+    def _show(self) -> None:
+        while data := self.machine.console_read():
+            if self.screen >= 0:
+                write_all(self.screen, data)
+            self.script.feed(CHANNEL, data)
+
+    def _send(self) -> None:
+        while (step := self.script.next_send()) is not None:
+            self.pending += step.data
+        if self.pending:
+            del self.pending[: self.machine.console_write(bytes(self.pending))]
+
+    def _typed(self) -> bool:
+        """Take what the keyboard has; returns whether the user quits."""
+        if self.keyboard < 0 or self.pending:
+            return False
+        if not select.select([self.keyboard], [], [], 0)[0]:
+            return False
+        data = os.read(self.keyboard, 256)
+        if not data:
+            return True
+        for what in self.keys.feed(data):
+            if isinstance(what, Command):
+                if what.key == "q":
+                    return True
+                write_all(self.screen, f"\r\n{HELP}\r\n".encode())
+            else:
+                self.pending += what.data
+        self._send()
+        return False
+
+    def _ended(self) -> Outcome:
+        code = self.machine.exit_code
+        hangs = self.script.waiting
+        if code:
+            pc = self.machine["pc"]
+            return Outcome(ExitCode.BOARD_PANIC, f"the guest's CPU stopped, code 0x{code:x}, pc 0x{pc:x}")
+        if hangs:
+            until = f"--until {hangs.channel}={hangs.regex}"
+            return Outcome(ExitCode.ENDED_EARLY, f"the guest ended before {until}")
+        return Outcome(ExitCode.OK, "the guest ended")
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all bytes to a descriptor."""
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def read_bytes(path: Path, what: str) -> bytes:
+    """Read a file of the user's.
+
+    Raises:
+        L4vmError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as bad:
+        raise L4vmError(f"{path}: {bad.strerror}", f"give {what} that can be read") from bad
+
+
+def resolve(wish: Wish) -> Load:
+    """Find, build or wrap what the command line asks for.
+
+    Raises:
+        L4vmError: nothing or two things are asked for, or they do not go together.
+    """
+    if (wish.recipe is None) == (wish.kernel is None):
+        raise L4vmError("name one guest: a recipe or --kernel FILE", "for example: l4vm guest run leon3-linux")
+    initrd = read_bytes(wish.initrd, "an initial RAM disk") if wish.initrd else None
+    if wish.recipe is not None:
+        machine, where, data, ram_mib = _recipe(wish, initrd)
+    else:
+        assert wish.kernel is not None
+        machine, where = wish.machine, str(wish.kernel)
+        data, ram_mib = _file(wish, read_bytes(wish.kernel, "an executable"), initrd)
+    facts = read_machine_map(machine).facts
+    low, high = facts["ram_min"] >> 20, facts["ram_max"] >> 20
+    if not low <= ram_mib <= high:
+        raise L4vmError(f"--ram {ram_mib}: machine {machine} takes {low} to {high} MiB")
+    executable = parse_executable(data, where)
+    check_fits(executable, where, facts["ram_base"], ram_mib << 20)
+    return Load(machine, ram_mib, executable)
+
+
+def _recipe(wish: Wish, initrd: bytes | None) -> tuple[str, str, bytes, int]:
+    files = build_guest(str(wish.recipe), lambda sentence: click.echo(sentence, err=True))
+    ram_mib = wish.ram_mib or files.ram_mib
+    if initrd is None and wish.append is None and ram_mib == files.ram_mib:
+        return files.machine, str(files.kernel), files.kernel.read_bytes(), ram_mib
+    append = files.append if wish.append is None else wish.append
+    disk = files.initrd.read_bytes() if initrd is None else initrd
+    where = str(files.vmlinux)
+    data = wrap(files.vmlinux.read_bytes(), disk, append, ram_mib << 20, where=where)
+    return files.machine, where, data, ram_mib
+
+
+def _file(wish: Wish, data: bytes, initrd: bytes | None) -> tuple[bytes, int]:
+    where = str(wish.kernel)
+    executable = parse_executable(data, where)
+    ram_mib = wish.ram_mib or RAM_MIB_DEFAULT
+    if is_wrapped(data) and initrd is None and wish.append is None:
+        made_for = wrapped_ram_bytes(executable) >> 20
+        if wish.ram_mib is not None and wish.ram_mib < made_for:
+            raise L4vmError(
+                f"--ram {wish.ram_mib}: {where} was wrapped for {made_for} MiB",
+                "give it that much, or wrap its vmlinux again with --ram",
+            )
+        return data, max(made_for, wish.ram_mib or 0)
+    if is_leon_vmlinux(executable) or initrd is not None or wish.append is not None:
+        return wrap(data, initrd, wish.append or "", ram_mib << 20, where=where), ram_mib
+    return data, ram_mib
+
+
+def report(path: Path | None, outcome: Outcome, talk: Talk, load: Load, facts: dict[str, object]) -> None:
+    """Write the result file, if one was asked for."""
+    if path is None:
+        return
+    machine = talk.machine
+    result: dict[str, object] = {
+        "exit_code": int(outcome.code),
+        "reason": outcome.reason,
+        "matches": [match.as_json() for match in talk.script.matches],
+        "machine": load.machine,
+        "ram_mib": load.ram_mib,
+        "guest_exit_code": machine.exit_code,
+        "guest_ns": machine.guest_ns,
+        "insns": machine.insns,
+        "state_hash": f"{machine.state_hash(with_ram=True):016x}",
+        "stats": machine.stats(),
+    }
+    text = json.dumps(result | facts, indent=2) + "\n"
+    if str(path) == "-":
+        sys.stdout.write(text)
+    else:
+        path.write_text(text)
+
+
+def print_stats(machine: Machine, elapsed_s: float) -> None:
+    """Print the translator's counters."""
+    for name, value in machine.stats().items():
+        click.echo(f"{name:24} {value:16,}", err=True)
+    rate = machine.insns / elapsed_s / 1e6 if elapsed_s else 0
+    click.echo(f"{'guest time':24} {machine.guest_ns / 1e9:16.6f} s", err=True)
+    click.echo(f"{'elapsed':24} {elapsed_s:16.6f} s, {rate:.1f} million instructions/s", err=True)
+
+
+@click.group(name="guest")
+def command() -> None:
+    """Run a guest on the workstation, with the same translator."""
+
+
+@command.command(name="run", cls=StepCommand)
+@click.argument("recipe", required=False)
+@click.option(
+    "--kernel",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="ELF executable: a bare program, a plain vmlinux or a wrapped one.",
+)
+@click.option("--machine", "machine_name", default="leon3", show_default=True)
+@click.option("--ram", "ram_mib", type=click.IntRange(min=1), metavar="MIB", help="Guest RAM.")
+@click.option(
+    "--initrd",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Initial RAM disk for a plain vmlinux or a recipe.",
+)
+@click.option("--append", metavar="TEXT", help="Kernel command line.")
+@click.option("--engine", type=click.Choice(["interp", "block"]), default="block", show_default=True)
+@click.option(
+    "--time",
+    "time_mode",
+    type=click.Choice(["host", "insn", "exact"]),
+    default="host",
+    show_default=True,
+    help="Guest time: the workstation's clock, instructions, or instructions with idling skipped.",
+)
+@click.option(
+    "--ns-per-insn",
+    type=click.IntRange(1, 100_000),
+    help="Length of an instruction for --time insn and exact [default: the machine's clock].",
+)
+@click.option("--quiet", is_flag=True, help="Print no console output.")
+@click.option("--stats", is_flag=True, help="Print the translator's counters at the end.")
+@script_options
+@click.pass_context
+def run_command(
+    ctx: click.Context,
+    recipe: str | None,
+    kernel: Path | None,
+    machine_name: str,
+    ram_mib: int | None,
+    initrd: Path | None,
+    append: str | None,
+    engine: str,
+    time_mode: str,
+    ns_per_insn: int | None,
+    quiet: bool,
+    stats: bool,
+    headless: bool,
+    timeout: float | None,
+    json_path: Path | None,
+) -> None:
+    """Run the guest RECIPE, or --kernel FILE, and talk to its console.
+
+    Exit codes: 0 every --until was met or the guest ended itself, 2 bad arguments or file, 3
+    something is missing, 4 timeout, 5 the guest's CPU stopped in an error, 6 it ended early.
+    """
+    script = Script(steps_of(ctx))
+    strange = script.channels - {CHANNEL}
+    if strange:
+        raise L4vmError(f"channel '{min(strange)}': a guest has one, '{CHANNEL}'")
+    if ns_per_insn and time_mode == "host":
+        raise L4vmError("--ns-per-insn needs --time insn or exact")
+    load = resolve(Wish(recipe, kernel, machine_name, ram_mib, initrd, append))
+    keyboard = not headless and sys.stdin.isatty()
+    screen = -1 if quiet else (sys.stderr if headless else sys.stdout).fileno()
+    previous = signal.signal(signal.SIGTERM, on_terminate)
+    began = time.monotonic()
+    try:
+        with contextlib.ExitStack() as stack:
+            machine = stack.enter_context(
+                Machine(
+                    load.machine,
+                    load.ram_mib,
+                    Engine[engine.upper()],
+                    Time[time_mode.upper()],
+                    ns_per_insn or 0,
+                )
+            )
+            machine.load_executable(load.executable)
+            talk = Talk(machine, script, headless, screen=screen, timeout_s=timeout)
+            talk.is_exact = time_mode == "exact"
+            if keyboard:
+                click.echo(f"{HELP}", err=True)
+                talk.keyboard = stack.enter_context(raw_terminal())
+            outcome = talk.run()
+            elapsed_s = time.monotonic() - began
+            facts: dict[str, object] = {"engine": engine, "time": time_mode}
+            facts["elapsed_s"] = round(elapsed_s, 6)
+            report(json_path, outcome, talk, load, facts)
+            if stats:
+                print_stats(machine, elapsed_s)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    if outcome.code is not ExitCode.OK or headless:
+        click.echo(f"l4vm guest run: {outcome.reason}", err=True)
+    ctx.exit(int(outcome.code))
+
+
+@command.command(name="wrap")
+@click.argument("vmlinux", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="ELF file to write.",
+)
+@click.option(
+    "--initrd",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Initial RAM disk.",
+)
+@click.option("--append", default="", metavar="TEXT", help="Kernel command line.")
+@click.option(
+    "--ram",
+    "ram_mib",
+    type=click.IntRange(min=1),
+    default=RAM_MIB_DEFAULT,
+    show_default=True,
+    metavar="MIB",
+    help="Guest RAM.",
+)
+def wrap_command(vmlinux: Path, output: Path, initrd: Path | None, append: str, ram_mib: int) -> None:
+    """Put the LEON PROM, its device tree and an initial RAM disk around a plain VMLINUX."""
+    disk = read_bytes(initrd, "an initial RAM disk") if initrd else None
+    data = read_bytes(vmlinux, "a plain vmlinux")
+    output.write_bytes(wrap(data, disk, append, ram_mib << 20, where=str(vmlinux)))
+    click.echo(f"{output}: {output.stat().st_size} bytes, for {ram_mib} MiB RAM", err=True)
