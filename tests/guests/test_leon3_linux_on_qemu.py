@@ -29,7 +29,8 @@ def talk(process: subprocess.Popen[bytes], until: bytes, timeout_s: float) -> by
 
 def test_wrapped_linux_boots_to_its_shell_on_qemu() -> None:
     files = build_guest("leon3-linux", progress=print)
-    command = ["qemu-system-sparc", "-M", "leon3_generic", "-m", str(files.ram_mib), "-nographic", "-kernel", str(files.kernel)]
+    machine = ["-M", "leon3_generic", "-m", str(files.ram_mib), "-nographic"]
+    command = ["qemu-system-sparc", *machine, "-kernel", str(files.kernel)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as qemu:
         try:
             assert qemu.stdin is not None

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Build the translator core for this workstation as a cffi extension, in API mode.
 
-The declarations come from the C headers themselves (`gcc -E`), so they are said once. The result lies in the cache under the hash of everything it is made
+The declarations come from the C headers themselves (`gcc -E`), so they are said once. The result
+lies in the cache under the hash of everything it is made
 from; the build writes to a scratch folder and renames, so that two builds at once do no harm.
 """
 
@@ -27,10 +28,10 @@ TRANSLATOR = _ROOT / "translator"
 _MODULE = "_xl"
 _ROOMS = ("ir", "opt", "interp", "rt", "host/x64", "guest/*", "machine", "port/linux")
 _HEADERS = ("xl/xl.h", "xl_linux.h")
-FLAGS = (
-    "-std=c11 -O2 -g -fno-strict-aliasing -fvisibility=hidden "
-    "-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion"
-).split()
+FLAGS = [
+    *("-std=c11", "-O2", "-g", "-fno-strict-aliasing", "-fvisibility=hidden"),
+    *("-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wno-sign-conversion"),
+]
 
 
 def sources() -> list[Path]:

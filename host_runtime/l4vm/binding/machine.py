@@ -6,7 +6,8 @@
     machine.run(1_000_000)
     machine["pc"], machine.console_read()
 
-Long runs happen in C with Python's lock released. Exact: `run(n)` runs n guest instructions, no more, unless the guest waits or ends.
+Long runs happen in C with Python's lock released. Exact: `run(n)` runs n guest instructions, no
+more, unless the guest waits or ends.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ class Machine:
         self.lib.xl_boot(self._vm, entry)
 
     def run(self, insns: int) -> Stop:
-        """Run exactly `insns` guest instructions, fewer only if the guest idles or ends; no host time passes in between."""
+        """Run exactly `insns` guest instructions; fewer only if the guest idles or ends."""
         return Stop(self.lib.xl_run(self._vm, insns))
 
     def advance(self, ns: int) -> None:

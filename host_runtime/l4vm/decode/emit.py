@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Write the C header of an instruction table: operand struct, list of entries, matcher, texts.
+r"""Write the C header of an instruction table: operand struct, list of entries, matcher, texts.
 
 For a table of guest NAME the header defines
 

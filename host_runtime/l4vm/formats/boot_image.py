@@ -3,9 +3,12 @@
 
     ImageHeader (128 bytes) | Segment * root_segments | system table | bytes of everything
 
-All numbers are little-endian; offsets count from the image's first byte. The kernel starts root from the root segments and gives it the image read-only; root reads the rest.
+All numbers are little-endian; offsets count from the image's first byte. The kernel starts root
+from the root segments and gives it the image read-only; root reads the rest.
 
-On parse: `parse` checks magic, version, sizes, checksum, and that every range lies inside; it raises L4vmError naming the check. On build: `build` fills sizes and checksum in. Size: header_bytes +
+On parse: `parse` checks magic, version, sizes, checksum, and that every range lies inside; it
+raises L4vmError naming the check. On build: `build` fills sizes and checksum in. Size: header_bytes
++
 what follows; total_bytes counts all. Refuses: nothing can be left undefined; unused bytes are zero.
 """
 
@@ -49,7 +52,10 @@ Segment = Struct(
     "rights" / Int32ul,
     "reserved" / Int32ul,
 )
-"""Bytes of a task that lie at va; zero from file_bytes to mem_bytes. rights: bits of k_right.def. offset and va are page aligned."""
+"""Bytes of a task that lie at va; zero from file_bytes to mem_bytes; both page aligned.
+
+rights: bits of k_right.def.
+"""
 
 C_PREFIX = "img_"
 C_STRUCTS = {"header": ImageHeader, "segment": Segment}
@@ -97,7 +103,7 @@ def build(image: BootImage) -> bytes:
         content += segment.data + bytes(-len(segment.data) % PAGE_BYTES)
     head = records + image.table
     body = head + bytes(at - HEADER_BYTES - len(head)) + bytes(content)
-    header = ImageHeader.build(
+    header: bytes = ImageHeader.build(
         {
             "magic": MAGIC,
             "version": VERSION,

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Write C headers from construct formats, so that a layout is said once.
 
-A format module offers C_PREFIX and C_STRUCTS (C name -> Struct), and may offer C_CONSTANTS (name -> int) and C_ENUMS (name -> enum class). Every struct becomes a packed C struct with
+A format module offers C_PREFIX and C_STRUCTS (C name -> Struct), and may offer C_CONSTANTS (name ->
+int) and C_ENUMS (name -> enum class). Every struct becomes a packed C struct with
 its offsets asserted. A field that has no fixed little-endian layout is refused by its name.
 
 `python -m l4vm.formats.cheader MODULE OUT.h` is the build step.

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Guests: where their files come from, how they are built, wrapped and read.
 
-`build_guest` makes (or finds in the cache) the files of a recipe in images/guests/NAME; `wrap` puts the LEON PROM around a plain
+`build_guest` makes (or finds in the cache) the files of a recipe in images/guests/NAME; `wrap` puts
+the LEON PROM around a plain
 vmlinux; `load_elf` reads an executable and refuses one that the guest CPU cannot run.
 """
 

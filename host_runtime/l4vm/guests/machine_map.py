@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Read a machine map, `translator/machine/NAME.def`: the lines that the C models expand too.
 
-A map is C preprocessor text of four macros, described in its own head. Nothing is computed here; values are C integer literals.
+A map is C preprocessor text of four macros, described in its own head. Nothing is computed here;
+values are C integer literals.
 """
 
 from __future__ import annotations

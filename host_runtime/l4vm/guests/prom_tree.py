@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The device tree of a LEON PROM, built from the machine map.
 
-A node has a name, properties and children; `layout` turns a tree into the tables that `prom/prom.c` walks: an array of nodes, arrays of
+A node has a name, properties and children; `layout` turns a tree into the tables that `prom/prom.c`
+walks: an array of nodes, arrays of
 properties, names and values, all big-endian, with virtual pointers.
 """
 
@@ -122,9 +123,9 @@ def layout(root: Node, base_va: int) -> tuple[bytes, int]:
         return at
 
     for node in order:
-        child = number[id(node.children[0])] if node.children else 0
+        first = number[id(node.children[0])] if node.children else 0
         nodes += _NODE.pack(
-            sibling.get(id(node), 0), child, property_at + len(properties), len(node.properties)
+            sibling.get(id(node), 0), first, property_at + len(properties), len(node.properties)
         )
         for name, value in node.properties.items():
             properties += _PROPERTY.pack(intern(text(name)), intern(value), len(value))

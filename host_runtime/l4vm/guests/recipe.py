@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Build guests from their recipes, images/guests/NAME/recipe.toml, into a cache outside the checkout.
 
-The cache key is the hash of everything that the result depends on: the recipe's files, this room's code, the machine map, the compiler's and the source packages' versions.
-A guest is built in a scratch folder and moved into place when it is whole, so that a build that is cut off leaves nothing behind; a lock keeps two builds apart.
+The cache key is the hash of everything that the result depends on: the recipe's files, this room's
+code, the machine map, the compiler's and the source packages' versions.
+A guest is built in a scratch folder and moved into place when it is whole, so that a build that is
+cut off leaves nothing behind; a lock keeps two builds apart.
 """
 
 from __future__ import annotations
@@ -97,7 +99,8 @@ def build_guest(name: str, progress: Progress | None = None) -> GuestFiles:
         progress: called with a sentence at each step.
 
     Raises:
-        L4vmError: no such guest, a tool or source package is missing (exit code 3), or a build step failed; the sentence names its log.
+        L4vmError: no such guest, a tool or source package is missing (exit code 3), or a
+        build step failed; the sentence names its log.
     """
     recipe = read_recipe(name)
     guests = cache_root() / "guests"

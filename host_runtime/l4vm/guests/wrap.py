@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Wrap a plain LEON vmlinux: put the PROM, its tree, page tables and the initial RAM disk around it.
 
-The result is one ELF32 executable at the start of RAM that boots on our LEON3 machine, on `qemu-system-sparc -M leon3_generic`, and in form on a real board:
+The result is one ELF32 executable at the start of RAM that boots on our LEON3 machine, on `qemu-
+system-sparc -M leon3_generic`, and in form on a real board:
 
     RAM + 0        PROM code, romvec (prom/)            virtual 0xf0000000
     behind it      page tables, node tree, arguments    below 16 KiB, which Linux keeps

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The boot file: one 32-bit Multiboot ELF of the kernel and, as its last page-aligned segment, the packed image.
 
-QEMU's -kernel and GRUB load 32-bit ELF files by their physical addresses; the kernel, linked as ELF64 at the upper half, is written again with its load addresses. It finds the image at the first page
+QEMU's -kernel and GRUB load 32-bit ELF files by their physical addresses; the kernel, linked as
+ELF64 at the upper half, is written again with its load addresses. It finds the image at the first
+page
 behind its own end.
 
 Source: Multiboot specification 0.6.96; ELF gABI.
@@ -86,5 +88,8 @@ def boot_file(kernel_elf: bytes, image: bytes, where: str = "the kernel") -> byt
     head = ident + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, entry, 52, 0, 0, 52, 32, len(pieces), 0, 0, 0) + table
     out = head + bytes(_PAGE - len(head)) + data
     if _MULTIBOOT_MAGIC not in out[:_HEADER_WITHIN]:
-        raise L4vmError(f"{where}: no Multiboot header in the first 8 KiB of the boot file", "section .boot must be first")
+        raise L4vmError(
+            f"{where}: no Multiboot header in the first 8 KiB of the boot file",
+            "section .boot must come first",
+        )
     return out

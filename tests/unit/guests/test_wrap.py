@@ -8,8 +8,7 @@ import struct
 import pytest
 
 from l4vm.errors import L4vmError
-from l4vm.guests import is_wrapped, parse_executable, read_machine_map, wrap
-from l4vm.guests import cpio, prom_tree
+from l4vm.guests import cpio, is_wrapped, parse_executable, prom_tree, read_machine_map, wrap
 
 MIB = 1 << 20
 
