@@ -121,6 +121,8 @@ void xl_tlb_flush_page(struct xl_cpu *cpu, int mmu, gva_t va);
 void xl_tlb_flush(struct xl_cpu *cpu, int mmu);
 /* The guest says its instruction memory changed (FLUSH). Stores are watched anyway. */
 void xl_code_flush(struct xl_cpu *cpu, gva_t va, uint32_t bytes);
+/* The front end changed interrupt enable or went to sleep: the run loop looks at the next instruction boundary. */
+void xl_attention(struct xl_cpu *cpu);
 void xl_cpu_halt(struct xl_cpu *cpu, int code); /* the guest ended (error mode, PROM halt): xl_run returns XL_STOP_HALT */
 /* Called by the machine's CPU-acknowledge path: SPARC interrupt acknowledge of level n. */
 void xl_irq_ack(struct xl_cpu *cpu, unsigned level);

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SPARC floating-point instructions: loads and stores of f registers and FSR, and the FPops, which are one helper that takes the instruction word.
+ *
+ * Exceptions are precise: an enabled one leaves rd, fcc and aexc alone, names itself in cexc, and traps with ftt = IEEE_754_exception. There is no queue, so STDFQ is
+ * a sequence error.
+ *
+ * Source: SPARC V8 4.4, B.1, B.4, B.31-B.33, appendix N.
+ */
+#include "fpu.h"
+#include "sparc.h"
+
+static uint32_t f_off(unsigned r)
+{
+    return SPARC_OFF(f) + 4 * r;
+}
+
+static struct ir_mem fp_mem(const struct xl_ctx *x, uint8_t size)
+{
+    return (struct ir_mem){.size = size, .mmu = x->mode & SPARC_MODE_S ? SPARC_MMU_SUPER : SPARC_MMU_USER};
+}
+
+static struct ir_ref address(struct xl_ctx *x, const struct sparc_insn *d)
+{
+    return ir_add(x, sparc_get(x, d->rs1), sparc_operand(x, d));
+}
+
+/* --- FPops at run time --- */
+static uint64_t double_at(const struct sparc_cpu *s, unsigned r)
+{
+    return (uint64_t)s->f[r & 30] << 32 | s->f[(r & 30) + 1];
+}
+
+static void double_put(struct sparc_cpu *s, unsigned r, uint64_t value)
+{
+    s->f[r & 30] = (uint32_t)(value >> 32);
+    s->f[(r & 30) + 1] = (uint32_t)value;
+}
+
+static bool is_subnormal(uint64_t value, bool wide)
+{
+    uint64_t magnitude = wide ? value & 0x7fffffffffffffffull : value & 0x7fffffff;
+
+    return magnitude && magnitude < (wide ? 0x0010000000000000ull : 0x00800000u);
+}
+
+/* Raise the first enabled exception, or accumulate. V8 4.4: of and uf go before nx, and cexc then names one alone. */
+static void finish(struct xl_cpu *cpu, unsigned flags)
+{
+    static const uint8_t order[] = {FP_NV, FP_DZ, FP_OF, FP_UF, FP_NX};
+    struct sparc_cpu *s = sparc_of(cpu);
+    unsigned enabled = s->fsr >> 23 & flags & 31;
+
+    s->ftt = FTT_NONE;
+    if (enabled) {
+        for (unsigned i = 0; i < sizeof order; i++)
+            if (enabled & order[i]) {
+                s->cexc = order[i];
+                break;
+            }
+        s->ftt = FTT_IEEE;
+        xl_raise(cpu, TT_FP_EXCEPTION);
+    }
+    s->cexc = flags;
+    s->aexc |= flags;
+}
+
+/* A tiny exact result is an underflow where that trap is enabled. */
+static unsigned with_exact_underflow(const struct sparc_cpu *s, unsigned flags, uint64_t result, bool wide)
+{
+    return (s->fsr >> 23 & FP_UF) && is_subnormal(result, wide) ? flags | FP_UF : flags;
+}
+
+static void result_single(struct xl_cpu *cpu, unsigned rd, uint32_t value, unsigned flags)
+{
+    finish(cpu, flags);
+    sparc_of(cpu)->f[rd] = value;
+}
+
+static void result_double(struct xl_cpu *cpu, unsigned rd, uint64_t value, unsigned flags)
+{
+    finish(cpu, flags);
+    double_put(sparc_of(cpu), rd, value);
+}
+
+static void arithmetic(struct xl_cpu *cpu, const struct sparc_insn *d, enum fp_operation op, bool wide)
+{
+    struct sparc_cpu *s = sparc_of(cpu);
+    unsigned flags = 0, rounding = s->fsr >> 30, rs1 = d->word >> 14 & 31;
+
+    if (wide) {
+        uint64_t r = fp_double(op, double_at(s, rs1), double_at(s, d->rs2), rounding, &flags);
+        result_double(cpu, d->rd, r, with_exact_underflow(s, flags, r, true));
+    } else {
+        uint32_t r = fp_single(op, s->f[rs1], s->f[d->rs2], rounding, &flags);
+        result_single(cpu, d->rd, r, with_exact_underflow(s, flags, r, false));
+    }
+}
+
+static void compare(struct xl_cpu *cpu, const struct sparc_insn *d, bool wide, bool signal_quiet)
+{
+    struct sparc_cpu *s = sparc_of(cpu);
+    unsigned flags = 0;
+    enum fp_relation relation = wide ? fp_compare_double(double_at(s, d->rs1), double_at(s, d->rs2), signal_quiet, &flags)
+                                     : fp_compare_single(s->f[d->rs1], s->f[d->rs2], signal_quiet, &flags);
+
+    finish(cpu, flags);
+    s->fcc = relation;
+}
+
+static void convert(struct xl_cpu *cpu, const struct sparc_insn *d)
+{
+    struct sparc_cpu *s = sparc_of(cpu);
+    unsigned flags = 0, rounding = s->fsr >> 30;
+    uint32_t r;
+
+    switch (d->entry) {
+    case SPARC_FiTOs: r = fp_from_int_single(s->f[d->rs2], rounding, &flags); break;
+    case SPARC_FdTOs:
+        r = fp_narrow(double_at(s, d->rs2), rounding, &flags);
+        flags = with_exact_underflow(s, flags, r, false);
+        break;
+    case SPARC_FsTOi: r = fp_single_to_int(s->f[d->rs2], &flags); break;
+    case SPARC_FdTOi: r = fp_double_to_int(double_at(s, d->rs2), &flags); break;
+    case SPARC_FiTOd: result_double(cpu, d->rd, fp_from_int_double(s->f[d->rs2]), 0); return;
+    case SPARC_FsMULd: {
+        uint64_t wide = fp_single_mul_double(s->f[d->rs1], s->f[d->rs2], &flags);
+        result_double(cpu, d->rd, wide, flags);
+        return;
+    }
+    default: { /* FsTOd */
+        uint64_t wide = fp_widen(s->f[d->rs2], &flags);
+        result_double(cpu, d->rd, wide, flags);
+        return;
+    }
+    }
+    result_single(cpu, d->rd, r, flags);
+}
+
+static uint64_t fpop(struct xl_cpu *cpu, uint64_t word)
+{
+    struct sparc_cpu *s = sparc_of(cpu);
+    struct sparc_insn d = {0};
+
+    sparc_decode((uint32_t)word, &d);
+    switch (d.entry) {
+    case SPARC_FMOVs: result_single(cpu, d.rd, s->f[d.rs2], 0); break;
+    case SPARC_FNEGs: result_single(cpu, d.rd, s->f[d.rs2] ^ 0x80000000u, 0); break;
+    case SPARC_FABSs: result_single(cpu, d.rd, s->f[d.rs2] & 0x7fffffffu, 0); break;
+    case SPARC_FSQRTs: arithmetic(cpu, &d, FP_SQRT, false); break;
+    case SPARC_FSQRTd: arithmetic(cpu, &d, FP_SQRT, true); break;
+    case SPARC_FADDs: arithmetic(cpu, &d, FP_ADD, false); break;
+    case SPARC_FADDd: arithmetic(cpu, &d, FP_ADD, true); break;
+    case SPARC_FSUBs: arithmetic(cpu, &d, FP_SUB, false); break;
+    case SPARC_FSUBd: arithmetic(cpu, &d, FP_SUB, true); break;
+    case SPARC_FMULs: arithmetic(cpu, &d, FP_MUL, false); break;
+    case SPARC_FMULd: arithmetic(cpu, &d, FP_MUL, true); break;
+    case SPARC_FDIVs: arithmetic(cpu, &d, FP_DIV, false); break;
+    case SPARC_FDIVd: arithmetic(cpu, &d, FP_DIV, true); break;
+    case SPARC_FCMPs: compare(cpu, &d, false, false); break;
+    case SPARC_FCMPd: compare(cpu, &d, true, false); break;
+    case SPARC_FCMPEs: compare(cpu, &d, false, true); break;
+    case SPARC_FCMPEd: compare(cpu, &d, true, true); break;
+    case SPARC_FPop1:
+    case SPARC_FPop2: /* quad operations and holes */
+        s->ftt = FTT_UNIMPLEMENTED;
+        xl_raise(cpu, TT_FP_EXCEPTION);
+    default: convert(cpu, &d); break;
+    }
+    return 0;
+}
+
+static uint64_t sequence_error(struct xl_cpu *cpu)
+{
+    sparc_of(cpu)->ftt = FTT_SEQUENCE;
+    xl_raise(cpu, TT_FP_EXCEPTION);
+}
+
+static uint64_t fsr_read(struct xl_cpu *cpu)
+{
+    return sparc_fsr(cpu);
+}
+
+static uint64_t fsr_write(struct xl_cpu *cpu, uint64_t value)
+{
+    sparc_fsr_set(cpu, (uint32_t)value);
+    return 0;
+}
+
+static const struct xl_helper help_fpop = {"sparc_fpop", (void *)fpop, XL_H_READS | XL_H_WRITES | XL_H_FAULTS};
+static const struct xl_helper help_sequence = {"sparc_fp_sequence_error", (void *)sequence_error, XL_H_READS | XL_H_WRITES | XL_H_FAULTS};
+static const struct xl_helper help_fsr_read = {"sparc_fsr_read", (void *)fsr_read, XL_H_READS};
+static const struct xl_helper help_fsr_write = {"sparc_fsr_write", (void *)fsr_write, XL_H_READS | XL_H_WRITES};
+
+/* --- translation --- */
+#define FPOP(name)                                                                                 \
+    void sparc_##name(struct xl_ctx *x, const struct sparc_insn *d)                                \
+    {                                                                                              \
+        struct ir_ref word;                                                                        \
+        if (sparc_fpu_off(x))                                                                      \
+            return;                                                                                \
+        word = ir_const(x, d->word);                                                               \
+        ir_call(x, &help_fpop, 1, &word);                                                          \
+    }
+FPOP(fmovs) FPOP(fnegs) FPOP(fabss) FPOP(fsqrts) FPOP(fsqrtd) FPOP(fadds) FPOP(faddd) FPOP(fsubs) FPOP(fsubd) FPOP(fmuls) FPOP(fmuld) FPOP(fdivs) FPOP(fdivd)
+FPOP(fsmuld) FPOP(fitos) FPOP(fdtos) FPOP(fitod) FPOP(fstod) FPOP(fstoi) FPOP(fdtoi) FPOP(fpop1) FPOP(fcmps) FPOP(fcmpd) FPOP(fcmpes) FPOP(fcmped) FPOP(fpop2)
+
+static void load_single(struct xl_ctx *x, const struct sparc_insn *d)
+{
+    if (!sparc_fpu_off(x))
+        ir_put(x, 0, f_off(d->rd), ir_ld(x, fp_mem(x, 4), address(x, d)));
+}
+
+static void load_double(struct xl_ctx *x, const struct sparc_insn *d)
+{
+    if (sparc_fpu_off(x))
+        return;
+    struct ir_ref value = ir_ld(x, fp_mem(x, 8), address(x, d));
+    ir_put(x, 0, f_off(d->rd & 30), ir_op1(x, IR_OP_HI, value));
+    ir_put(x, 0, f_off((d->rd & 30) + 1), ir_op1(x, IR_OP_LO, value));
+}
+
+static void load_fsr(struct xl_ctx *x, const struct sparc_insn *d)
+{
+    if (sparc_fpu_off(x))
+        return;
+    struct ir_ref value = ir_ld(x, fp_mem(x, 4), address(x, d));
+    ir_call(x, &help_fsr_write, 1, &value);
+}
+
+static void store_single(struct xl_ctx *x, const struct sparc_insn *d)
+{
+    if (!sparc_fpu_off(x))
+        ir_st(x, fp_mem(x, 4), address(x, d), ir_get(x, 0, f_off(d->rd)));
+}
+
+static void store_double(struct xl_ctx *x, const struct sparc_insn *d)
+{
+    if (sparc_fpu_off(x))
+        return;
+    struct ir_ref high = ir_get(x, 0, f_off(d->rd & 30)), low = ir_get(x, 0, f_off((d->rd & 30) + 1));
+    ir_st(x, fp_mem(x, 8), address(x, d), ir_op2(x, IR_OP_PAIR, high, low));
+}
+
+static void store_fsr(struct xl_ctx *x, const struct sparc_insn *d)
+{
+    if (!sparc_fpu_off(x))
+        ir_st(x, fp_mem(x, 4), address(x, d), ir_callw(x, &help_fsr_read, 0, NULL));
+}
+
+static void store_queue(struct xl_ctx *x, const struct sparc_insn *d)
+{
+    (void)d;
+    if (!(x->mode & SPARC_MODE_S))
+        sparc_raise(x, TT_PRIVILEGED);
+    else if (!sparc_fpu_off(x))
+        ir_call(x, &help_sequence, 0, NULL);
+}
+
+/* LDF LDDF LDFSR STF STDF STFSR STDFQ   V8 B.1, B.4: register and immediate forms are one */
+#define ACCESS(name, function)                                                                     \
+    void sparc_##name##_r(struct xl_ctx *x, const struct sparc_insn *d) { function(x, d); }         \
+    void sparc_##name##_i(struct xl_ctx *x, const struct sparc_insn *d) { function(x, d); }
+ACCESS(ldf, load_single)
+ACCESS(lddf, load_double)
+ACCESS(ldfsr, load_fsr)
+ACCESS(stf, store_single)
+ACCESS(stdf, store_double)
+ACCESS(stfsr, store_fsr)
+ACCESS(stdfq, store_queue)

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Text of one block for people and golden tests: IR as the front end wrote it, IR after the passes, and the host bytes if the block exists.
+ *
+ * Makes the block anew from guest memory; nothing that runs is changed.
+ */
+#include "rt/cpu.h"
+#include "rt/text.h"
+
+static void put_ir(struct text *t, const struct ir_block *b)
+{
+    int used = t->wanted < t->room ? t->wanted : t->room;
+
+    t->wanted += ir_print(b, t->out + used, t->room - used);
+}
+
+int xl_dump(struct xl_vm *vm, uint32_t pc, char *out, int out_bytes)
+{
+    struct xl_cpu *cpu = vm->cpu;
+    struct text t = text_on(out, out_bytes);
+    uint32_t bytes;
+    uint64_t page_pa;
+
+    if (!xl_fetch_page(cpu, pc, &page_pa)) {
+        cpu->faulted = false;
+        text_put(&t, "no instructions are mapped there\n");
+        return t.wanted;
+    }
+    xl_translate(cpu, pc, pc + cpu->guest->insn_bytes, cpu->env.mode, page_pa, IR_INSNS_MAX, &bytes);
+    text_put(&t, "IR from the front end\n");
+    put_ir(&t, vm->ir);
+    text_put(&t, "IR after the passes\n");
+    opt_dead_puts(vm->ir);
+    put_ir(&t, vm->ir);
+    uint32_t number = xl_block_find(cpu, pc, cpu->env.mode, page_pa);
+    text_put(&t, number ? "host bytes\n" : "not compiled yet\n");
+    const struct xl_block *b = &vm->block[number];
+    for (uint32_t i = 0; number && i < b->code_bytes; i++) {
+        text_hex(&t, vm->port.code_rx[b->code_offset + i], 2);
+        text_put(&t, i % 32 == 31 || i + 1 == b->code_bytes ? "\n" : " ");
+    }
+    return t.wanted;
+}
