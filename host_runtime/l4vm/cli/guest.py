@@ -154,7 +154,7 @@ class Talk:
             if isinstance(what, Command):
                 if what.key == "q":
                     return True
-                write_all(self.screen, f"\r\n{HELP}\r\n".encode())
+                write_all(self.screen, f"\n{HELP}\n".encode())
             else:
                 self.pending += what.data
         self._send()
