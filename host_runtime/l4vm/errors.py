@@ -16,7 +16,7 @@ class L4vmError(Exception):
     Args:
         message: place, value and allowed range, in one sentence.
         hint: the next step; shown indented on its own line.
-        exit_code: what the program ends with, a value of `l4vm.cli.exit_codes.ExitCode`.
+        exit_code: what the program ends with, a value of `l4vm.exit_codes.ExitCode`.
     """
 
     def __init__(self, message: str, hint: str = "", exit_code: int = 2) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from l4vm.cli.exit_codes import ExitCode
 from l4vm.cli.guest import command
 from l4vm.errors import L4vmError
+from l4vm.exit_codes import ExitCode
 
 RAM = 0x40000000
 UART_TO_G1 = [0x03200000, 0x82106100]  # sethi %hi(0x80000100), %g1; or %g1, 0x100, %g1

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from l4vm.cli.exit_codes import ExitCode
 from l4vm.cli.guest import command
 from l4vm.errors import L4vmError
+from l4vm.exit_codes import ExitCode
 from l4vm.guests import GuestFiles, build_guest
 
 pytestmark = pytest.mark.guest

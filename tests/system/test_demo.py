@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from l4vm.cli.exit_codes import ExitCode
 from l4vm.console.qemu import Boot
+from l4vm.exit_codes import ExitCode
 from l4vm.link.line import Line
 from tests.system.conftest import Board, Run
 

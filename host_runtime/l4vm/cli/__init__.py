@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 import click
 
-from l4vm.cli.exit_codes import ExitCode, table
 from l4vm.errors import L4vmError
+from l4vm.exit_codes import ExitCode, table
 
 VERBS = {
     "run": "Boot a built image in QEMU and talk to its channels.",

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import click
 
-from l4vm.cli.exit_codes import ExitCode
 from l4vm.cli.run import on_terminate, report
 from l4vm.cli.scripted import StepCommand, script_options, steps_of
 from l4vm.console.backtrace import symbolise
@@ -24,6 +23,7 @@ from l4vm.console.keys import raw_keyboard
 from l4vm.console.logs import Logs, default_folder
 from l4vm.console.screen import Screen
 from l4vm.console.script import Script
+from l4vm.exit_codes import ExitCode
 from l4vm.link.line import Inbox, Line, open_line
 
 

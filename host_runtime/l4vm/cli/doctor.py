@@ -22,7 +22,7 @@ from importlib import metadata
 import click
 from serial.tools import list_ports
 
-from l4vm.cli.exit_codes import ExitCode
+from l4vm.exit_codes import ExitCode
 
 TOOLS = {
     "qemu-system-x86_64": ("--version", True, "qemu-system-x86", "runs a board without hardware"),

@@ -25,12 +25,12 @@ from pathlib import Path
 import click
 
 from l4vm.binding import Engine, Machine, Stop, Time
-from l4vm.cli.exit_codes import ExitCode
 from l4vm.cli.run import on_terminate
 from l4vm.cli.scripted import StepCommand, script_options, steps_of
 from l4vm.console.keys import Command, Keys, raw_terminal
 from l4vm.console.script import Script
 from l4vm.errors import L4vmError
+from l4vm.exit_codes import ExitCode
 from l4vm.guests import (
     Executable,
     build_guest,

@@ -24,7 +24,6 @@ from types import FrameType
 
 import click
 
-from l4vm.cli.exit_codes import ExitCode
 from l4vm.cli.scripted import StepCommand, script_options, steps_of
 from l4vm.console.backtrace import symbolise
 from l4vm.console.conversation import Conversation, Manner, Outcome
@@ -34,6 +33,7 @@ from l4vm.console.qemu import Boot, Manifest, Qemu, command_line
 from l4vm.console.screen import Screen
 from l4vm.console.script import Script
 from l4vm.errors import L4vmError
+from l4vm.exit_codes import ExitCode
 from l4vm.link.line import Inbox
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

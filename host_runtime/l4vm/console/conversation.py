@@ -18,12 +18,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from l4vm.cli.exit_codes import ExitCode
 from l4vm.console.keys import HELP, Command, KeyBytes, Keys, Typed
 from l4vm.console.logs import Logs
 from l4vm.console.screen import MERGE_S, Screen
 from l4vm.console.script import Script
 from l4vm.errors import L4vmError
+from l4vm.exit_codes import ExitCode
 from l4vm.link.connection import BOOT, ChannelText, Connection
 from l4vm.link.line import Closed, Inbox, Line, Received
 from l4vm.link.management import Listing, realtime_json, realtime_listing

@@ -26,9 +26,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from l4vm.cli.exit_codes import ExitCode
 from l4vm.console.conversation import Ended
 from l4vm.errors import L4vmError
+from l4vm.exit_codes import ExitCode
 from l4vm.link.line import Inbox, Line, open_line
 
 PROGRAM = "qemu-system-x86_64"

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-FLAGS = "-std=c11 -O1 -g -shared -fPIC -Wall -Wextra -Werror -fsanitize=undefined -fno-sanitize-recover".split()
+FLAGS = [
+    *("-std=c11", "-O1", "-g", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"),
+    *("-fsanitize=undefined", "-fno-sanitize-recover"),
+]
 UART, IRQMP, GPTIMER, APB_PNP = 0x100, 0x200, 0x300, 0xFF000
 DATA, STATUS, CONTROL = UART, UART + 4, UART + 8
 PENDING, FORCE0, CLEAR, MASK, FORCE = (IRQMP + offset for offset in (4, 8, 0xC, 0x40, 0x80))
