@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* A board for the board's port: the kernel calls of l4/l4.h beside this file, memory for one machine, a console. One machine at a time. */
+#define _GNU_SOURCE
+#include "l4/l4.h"
+#include "xl_l4.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { RAM_BYTES = 8 << 20, CODE_BYTES = 1 << 20, NOTIFICATION = 7 };
+
+static struct {
+    struct xl_l4 l4;
+    uint64_t now_ns, word, waits, polls;
+    uint8_t in[256], out[256];
+    unsigned in_at, in_count, out_count;
+    char error[200];
+} b;
+
+enum k_status l4_clock(uint64_t *ns, uint64_t *tsc, uint64_t *tsc_hz)
+{
+    (void)tsc;
+    (void)tsc_hz;
+    *ns = b.now_ns += 1000;
+    return K_OK;
+}
+
+/* Nobody else lives on this board: a wait ends at its deadline; one without would never end. */
+enum k_status l4_wait(uint32_t notification, uint64_t deadline_ns, uint64_t *word)
+{
+    (void)word;
+    if (notification != NOTIFICATION || !deadline_ns)
+        abort();
+    b.waits++;
+    if (deadline_ns > b.now_ns)
+        b.now_ns = deadline_ns;
+    return K_OK;
+}
+
+enum k_status l4_poll(uint32_t notification, uint64_t *word)
+{
+    (void)word;
+    if (notification != NOTIFICATION)
+        abort();
+    b.polls++;
+    b.word = 0;
+    return K_OK;
+}
+
+static unsigned console_write(void *arg, const uint8_t *bytes, unsigned count)
+{
+    (void)arg;
+    for (unsigned i = 0; i < count && b.out_count < sizeof b.out; i++)
+        b.out[b.out_count++] = bytes[i];
+    return count;
+}
+
+static unsigned console_read(void *arg, uint8_t *bytes, unsigned room)
+{
+    unsigned n = b.in_count - b.in_at < room ? b.in_count - b.in_at : room;
+
+    (void)arg;
+    memcpy(bytes, b.in + b.in_at, n);
+    b.in_at += n;
+    return n;
+}
+
+static void *memory(uint64_t bytes, int protection)
+{
+    void *at = mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return at == MAP_FAILED ? NULL : at;
+}
+
+const char *board_make(int time, uint64_t ram_bytes)
+{
+    int fd = memfd_create("board-code", 0);
+    struct xl_l4_config c = {
+        .vm = {.machine = "leon3", .ram_bytes = ram_bytes, .engine = XL_ENGINE_BLOCK, .time = (enum xl_time)time, .code_bytes = CODE_BYTES},
+        .notification = NOTIFICATION,
+        .word = &b.word,
+        .console_write = console_write,
+        .console_read = console_read,
+    };
+
+    memset(&b, 0, sizeof b);
+    if (fd < 0 || ftruncate(fd, CODE_BYTES))
+        return "no memory for code";
+    c.code_rw = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    c.code_rx = mmap(NULL, CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    close(fd);
+    c.arena_bytes = xl_arena_bytes(&c.vm);
+    c.ram = memory(ram_bytes ? ram_bytes : RAM_BYTES, PROT_READ | PROT_WRITE);
+    c.arena = memory(c.arena_bytes, PROT_READ | PROT_WRITE);
+    return xl_l4_create(&b.l4, &c, b.error, sizeof b.error) ? "" : b.error;
+}
+
+void board_input(const uint8_t *bytes, unsigned count)
+{
+    memcpy(b.in, bytes, count);
+    b.in_count = count;
+    b.word = 1;
+}
+
+int board_run(const uint8_t *program, unsigned bytes)
+{
+    memcpy(b.l4.config.ram, program, bytes);
+    return xl_l4_run(&b.l4, 0x40000000);
+}
+
+unsigned board_output(uint8_t *out)
+{
+    memcpy(out, b.out, b.out_count);
+    return b.out_count;
+}
+
+uint64_t board_now_ns(void)
+{
+    return b.now_ns;
+}
+
+uint64_t board_waits(void)
+{
+    return b.waits;
+}
+
+uint64_t board_polls(void)
+{
+    return b.polls;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The board's port. The kernel preempts this task whenever it likes; slices only bound how long news for the guest can wait.
+ *
+ * Source: kernel/include/abi (notifications, clock).
+ */
+#include "xl_l4.h"
+
+#include "l4/l4.h"
+
+#include <string.h>
+
+/* About 30 us of translated code on a current x86-64. */
+enum { SLICE_INSNS = 10000 };
+
+static uint64_t clock_ns(void *arg)
+{
+    uint64_t ns = 0;
+
+    (void)arg;
+    l4_clock(&ns, NULL, NULL);
+    return ns;
+}
+
+static unsigned console_write(void *arg, unsigned n, const uint8_t *bytes, unsigned count)
+{
+    const struct xl_l4 *l = arg;
+
+    return n ? count : l->config.console_write(l->config.arg, bytes, count); /* a second console has no reader */
+}
+
+static void log_text(void *arg, const char *text)
+{
+    const struct xl_l4 *l = arg;
+
+    l->config.log(l->config.arg, text);
+}
+
+bool xl_l4_create(struct xl_l4 *l, const struct xl_l4_config *config, char *error, size_t error_bytes)
+{
+    *l = (struct xl_l4){.config = *config};
+    struct xl_port port = {
+        .arg = l,
+        .clock_ns = clock_ns,
+        .console_write = console_write,
+        .code_rw = config->code_rw,
+        .code_rx = config->code_rx,
+        .code_bytes = config->vm.code_bytes,
+        .ram = config->ram,
+        .arena = config->arena,
+        .arena_bytes = config->arena_bytes,
+        .log = log_text,
+    };
+    l->vm = xl_create(&config->vm, &port, error, error_bytes);
+    return l->vm != NULL;
+}
+
+/* Offer input to the guest; what its FIFO does not take stays for the next slice. Did it take any? */
+static bool input_offer(struct xl_l4 *l)
+{
+    unsigned room = XL_L4_PENDING_BYTES - l->pending_count;
+
+    if (room)
+        l->pending_count += l->config.console_read(l->config.arg, l->pending + l->pending_count, room);
+    if (!l->pending_count)
+        return false;
+    unsigned taken = xl_console_in(l->vm, 0, l->pending, l->pending_count);
+    l->pending_count -= taken;
+    memmove(l->pending, l->pending + taken, l->pending_count);
+    return taken;
+}
+
+/* Sleep until the guest's next event or a signal. Guest time that is not the clock's own moves on by what was slept. */
+static void idle(struct xl_l4 *l)
+{
+    uint64_t until = xl_idle_until_ns(l->vm), guest = xl_guest_ns(l->vm), now = clock_ns(NULL);
+
+    if (until != UINT64_MAX && (until <= guest || l->config.vm.time == XL_TIME_EXACT)) {
+        xl_advance_ns(l->vm, until);
+        return;
+    }
+    l4_wait(l->config.notification, until == UINT64_MAX ? 0 : now + (until - guest), NULL);
+    if (l->config.vm.time != XL_TIME_HOST)
+        xl_advance_ns(l->vm, guest + (clock_ns(NULL) - now));
+}
+
+int xl_l4_run(struct xl_l4 *l, uint64_t entry)
+{
+    xl_boot(l->vm, entry);
+    for (;;) {
+        if (__atomic_load_n(l->config.word, __ATOMIC_ACQUIRE))
+            l4_poll(l->config.notification, NULL);
+        input_offer(l);
+        enum xl_stop stop = xl_run(l->vm, SLICE_INSNS);
+        if (stop == XL_STOP_HALT)
+            return xl_exit_code(l->vm);
+        if (stop == XL_STOP_IDLE && !input_offer(l))
+            idle(l);
+    }
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The board's port: one virtual machine in one task of the kernel, run by its only thread.
+ *
+ * The task hands in memory that is mapped already: guest RAM (zeroed, with the guest's program in it), the code cache twice (writable, executable), an arena.
+ * Console bytes go through two functions of the task's. Whoever has news for the guest (input, room for output) signals the notification; the run loop looks at its
+ * mapped word between slices and waits on it, with the guest's next event as deadline, while the guest idles.
+ */
+#ifndef XL_L4_H
+#define XL_L4_H
+
+#include "xl/xl.h"
+
+struct xl_l4_config {
+    struct xl_config vm;
+    uint8_t *ram, *code_rw, *code_rx; /* page aligned; vm.ram_bytes, vm.code_bytes long */
+    void *arena;                      /* xl_arena_bytes(&vm) or more, zeroed */
+    uint64_t arena_bytes;
+    uint32_t notification;            /* its slot */
+    const uint64_t *word;             /* its word, mapped read-only */
+    void *arg;
+    unsigned (*console_write)(void *arg, const uint8_t *bytes, unsigned count); /* how many were taken */
+    unsigned (*console_read)(void *arg, uint8_t *bytes, unsigned room);         /* how many there are */
+    void (*log)(void *arg, const char *text);
+};
+
+enum { XL_L4_PENDING_BYTES = 256 };
+
+struct xl_l4 {
+    struct xl_l4_config config;
+    struct xl_vm *vm;
+    uint8_t pending[XL_L4_PENDING_BYTES]; /* input that the guest's FIFO had no room for */
+    unsigned pending_count;
+};
+
+/* Make the machine; false with a sentence in error. `l` must stay where it is. */
+bool xl_l4_create(struct xl_l4 *l, const struct xl_l4_config *config, char *error, size_t error_bytes);
+
+/* Run the guest from `entry` until it ends; returns its exit code. */
+int xl_l4_run(struct xl_l4 *l, uint64_t entry);
+
+#endif
