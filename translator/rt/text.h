@@ -7,6 +7,7 @@
 #ifndef XL_TEXT_H
 #define XL_TEXT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct text {
@@ -14,6 +15,22 @@ struct text {
     int room;   /* bytes of the buffer */
     int wanted; /* bytes asked for so far */
 };
+
+static inline unsigned text_bytes(const char *s)
+{
+    unsigned n = 0;
+
+    while (s[n])
+        n++;
+    return n;
+}
+
+static inline bool text_is(const char *a, const char *b)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return *a == *b;
+}
 
 static inline struct text text_on(char *out, int room)
 {

@@ -5,6 +5,7 @@
  * Nothing is allocated after xl_create; what a machine needs it takes from the same arena while it is created.
  */
 #include "rt/cpu.h"
+#include "rt/text.h"
 #include "ir/known.h"
 #include <string.h>
 
@@ -13,7 +14,7 @@ enum { ARENA_ALIGN = 64, MACHINE_BYTES = 64 << 10 };
 static const struct xl_machine *machine_named(const char *name)
 {
     for (unsigned i = 0; name && xl_machines[i]; i++)
-        if (!strcmp(xl_machines[i]->name, name))
+        if (text_is(xl_machines[i]->name, name))
             return xl_machines[i];
     return NULL;
 }
@@ -45,7 +46,7 @@ void *xl_alloc(struct xl_vm *vm, uint64_t bytes)
 
 static struct xl_vm *refuse(char *error, size_t error_bytes, const char *sentence)
 {
-    size_t n = strlen(sentence);
+    size_t n = text_bytes(sentence);
 
     if (error_bytes) {
         n = n < error_bytes ? n : error_bytes - 1;
@@ -191,7 +192,7 @@ static int reg_index(const struct xl_vm *vm, const char *name)
     const struct xl_reg_name *regs = vm->machine->guest->regs;
 
     for (int i = 0; regs[i].name; i++)
-        if (!strcmp(regs[i].name, name))
+        if (text_is(regs[i].name, name))
             return i;
     return -1;
 }
