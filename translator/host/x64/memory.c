@@ -84,13 +84,13 @@ static void load_value(struct emit *e, const struct ir_mem *mem, unsigned d, uns
 void emit_load(struct emit *e, const struct ir_op *op)
 {
     struct ir_mem mem = op->mem;
+    unsigned d = regs_make(e); /* before the jump to cold code: what it spills must be spilled on both ways */
     unsigned index, npc = emit_npc_reg(e);
     uint8_t *miss = probe(e, &mem, op->arg[0], false, &index);
     struct emit_cold *c = emit_cold_new(e, COLD_LOAD, miss);
 
     c->reg_a = (uint8_t)index;
     c->reg_npc = (uint8_t)npc;
-    unsigned d = regs_make(e);
     load_value(e, &mem, d, index);
     c->reg_result = (uint8_t)d;
     c->back = e->a.p;
