@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from l4vm.decode.emit import write_header
 from l4vm.decode.sample import Sampler
 from l4vm.decode.table import parse, read

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from l4vm.binding.machine import Engine, Machine, Stop
 
 RAM = 0x40000000
@@ -111,7 +112,8 @@ def test_arithmetic_gives_result_and_icc_of_the_manual(machine: Machine, name: s
 @pytest.mark.parametrize(("op3", "is_signed"), [(0x1E, False), (0x1F, True)])
 def test_division_is_64_by_32_and_saturates_with_overflow(machine: Machine, op3: int, is_signed: bool) -> None:
     low, high = (-(1 << 31), (1 << 31) - 1) if is_signed else (0, M32)
-    for y, a, b in [(0, 100, 7), (M32, -100 & M32, 7), (5, 3, 2), (0x80000000, 0, M32), (M32, 7, 0x80000000), (0, 1 << 31, 1)]:
+    cases = [(0, 100, 7), (M32, -100 & M32, 7), (5, 3, 2), (0x80000000, 0, M32), (M32, 7, 0x80000000), (0, 1 << 31, 1)]
+    for y, a, b in cases:
         dividend, divisor = y << 32 | a, b
         if is_signed:
             dividend -= (dividend >> 63) << 64
@@ -161,7 +163,9 @@ def test_save_into_an_invalid_window_traps(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(("annul", "taken", "slot"), [(0, 0, 1), (0, 1, 1), (1, 0, 0), (1, 1, 1)])
-def test_delay_slot_runs_unless_annulled_by_a_branch_not_taken(machine: Machine, annul: int, taken: int, slot: int) -> None:
+def test_delay_slot_runs_unless_annulled_by_a_branch_not_taken(
+    machine: Machine, annul: int, taken: int, slot: int
+) -> None:
     machine["psr"] = PSR | (Z << 20 if taken else 0)
     machine["o1"] = machine["o2"] = 0
     branch = annul << 29 | 1 << 25 | 2 << 22 | 4  # be{,a} .+16
@@ -229,7 +233,8 @@ def test_double_arithmetic_rounds_and_flags(
     machine["fsr"] = rounding << 30
     machine["f2"], machine["f3"], machine["f4"], machine["f5"] = a >> 32, a & M32, b >> 32, b & M32
     run(machine, fpop(opf))
-    assert (machine["f0"] << 32 | machine["f1"], machine["fsr"] & 31, machine["fsr"] >> 5 & 31) == (result, flags, flags)
+    fsr = machine["fsr"]
+    assert (machine["f0"] << 32 | machine["f1"], fsr & 31, fsr >> 5 & 31) == (result, flags, flags)
 
 
 def test_enabled_fp_exception_traps_and_keeps_rd(machine: Machine) -> None:
@@ -260,3 +265,19 @@ def test_trap_with_traps_disabled_ends_the_machine(machine: Machine) -> None:
     machine["pc"] = CODE
     assert machine.run(5) is Stop.HALT
     assert machine.exit_code == 0
+
+
+@pytest.mark.parametrize("icc", range(16))
+@pytest.mark.parametrize("setter", [0x12, 0x10, 0x14, None], ids=["orcc", "addcc", "subcc", "psr"])
+def test_mulscc_shifts_in_n_xor_v_and_adds_by_the_low_bit_of_y(machine: Machine, icc: int, setter: int | None) -> None:
+    for y in (0x40000000, 0x8000003B):
+        for a, b in ((0x12345679, 0x7FFFFFFF), (0x80000000, 0x90000001)):
+            machine["psr"], machine["y"] = PSR | icc << 20, y
+            machine["o0"], machine["o1"], machine["o3"] = a, b, 0x80000000 >> icc % 2
+            before = [] if setter is None else [alu(setter, 0, 11, 8)]
+            run(machine, *before)
+            flags = machine["psr"] >> 20 & 15
+            run(machine, *before, alu(0x24))
+            sum_, expected = adds((flags >> 3 ^ flags >> 1 & 1) << 31 | a >> 1, b if y & 1 else 0)
+            assert (machine["o2"], machine["psr"] >> 20 & 15) == (sum_, expected)
+            assert machine["y"] == (a & 1) << 31 | y >> 1
