@@ -24,7 +24,7 @@ def image() -> BootImage:
     )
 
 
-@pytest.mark.parametrize("name", ["boot_image", "link"])
+@pytest.mark.parametrize("name", ["args", "boot_image", "link", "system_table"])
 def test_generated_header_compiles_with_its_assertions(name: str, tmp_path: Path) -> None:
     module = importlib.import_module(f"l4vm.formats.{name}")
     header = tmp_path / "out_gen.h"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The packed boot image: what lies behind the kernel in memory, page aligned.
 
-    ImageHeader (128 bytes) | Segment * root_segments | system table | bytes of everything
+    ImageHeader (128 bytes) | Segment * root_segments | system table | root's bytes | blobs
 
 All numbers are little-endian; offsets count from the image's first byte. The kernel starts root
 from the root segments and gives it the image read-only; root reads the rest.
@@ -40,7 +40,9 @@ ImageHeader = Struct(
     "table_offset" / Int64ul,
     "table_bytes" / Int64ul,
     "build_id" / Bytes(32),
-    "reserved" / Array(32, Int8ul),
+    "blobs_offset" / Int64ul,
+    "blobs_bytes" / Int64ul,
+    "reserved" / Array(16, Int8ul),
 )
 """crc32 (zlib) is over everything behind the header; build_id is the SHA-256 of the same bytes."""
 
@@ -74,11 +76,12 @@ class RootSegment:
 
 @dataclass(frozen=True)
 class BootImage:
-    """A parsed image: root's entry and segments, and the bytes of the system table."""
+    """A parsed image: root's entry and segments, the system table's bytes, and the blobs it names."""
 
     root_entry: int
     root: tuple[RootSegment, ...]
     table: bytes
+    blobs: bytes = b""
 
 
 def _page_up(value: int) -> int:
@@ -102,7 +105,9 @@ def build(image: BootImage) -> bytes:
         )
         content += segment.data + bytes(-len(segment.data) % PAGE_BYTES)
     head = records + image.table
+    blobs_offset = at + len(content)
     body = head + bytes(at - HEADER_BYTES - len(head)) + bytes(content)
+    body += image.blobs + bytes(-len(image.blobs) % PAGE_BYTES)
     header: bytes = ImageHeader.build(
         {
             "magic": MAGIC,
@@ -116,7 +121,9 @@ def build(image: BootImage) -> bytes:
             "table_offset": HEADER_BYTES + len(records),
             "table_bytes": len(image.table),
             "build_id": hashlib.sha256(body).digest(),
-            "reserved": [0] * 32,
+            "blobs_offset": blobs_offset,
+            "blobs_bytes": len(image.blobs),
+            "reserved": [0] * 16,
         }
     )
     return header + body
@@ -156,4 +163,7 @@ def parse(data: bytes, where: str = "the boot image") -> BootImage:
     if header.table_offset + header.table_bytes > len(data):
         raise refuse("the system table lies outside")
     table = data[header.table_offset : header.table_offset + header.table_bytes]
-    return BootImage(header.root_entry, tuple(root), table)
+    if header.blobs_offset % PAGE_BYTES or header.blobs_offset + header.blobs_bytes > len(data):
+        raise refuse(f"blobs ({header.blobs_bytes} bytes at {header.blobs_offset}) lie outside")
+    blobs = data[header.blobs_offset : header.blobs_offset + header.blobs_bytes]
+    return BootImage(header.root_entry, tuple(root), table, blobs)

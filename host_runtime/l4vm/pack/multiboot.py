@@ -37,8 +37,8 @@ def _open(data: bytes, where: str) -> ELFFile:
     return elf
 
 
-def root_image(root_elf: bytes, table: bytes, where: str = "the root task") -> bytes:
-    """Return the packed image of a root task and a system table.
+def root_image(root_elf: bytes, table: bytes, blobs: bytes = b"", where: str = "the root task") -> bytes:
+    """Return the packed image of a root task, a system table and the blobs it names.
 
     Raises:
         L4vmError: the program is not x86-64, not page aligned, or has a segment writable and executable.
@@ -55,7 +55,7 @@ def root_image(root_elf: bytes, table: bytes, where: str = "the root task") -> b
             raise L4vmError(f"{where}: the segment at 0x{header.p_vaddr:x} is writable and executable", "use task.ld")
         rights = sum(right for flag, right in _ELF_TO_RIGHTS if header.p_flags & flag)
         segments.append(boot_image.RootSegment(header.p_vaddr, program.data(), header.p_memsz, rights))
-    return boot_image.build(boot_image.BootImage(elf.header.e_entry, tuple(segments), table))
+    return boot_image.build(boot_image.BootImage(elf.header.e_entry, tuple(segments), table, blobs))
 
 
 def boot_file(kernel_elf: bytes, image: bytes, where: str = "the kernel") -> bytes:
