@@ -135,13 +135,15 @@ void kernel_panic(const char *sentence)
     kernel_panic_frame(sentence, NULL);
 }
 
+/* A code below K_SHUTDOWN_POWER_OFF ends an emulator with a debug exit device; elsewhere the board stands still with its last words on the console. */
 void kernel_shutdown(uint64_t code)
 {
     if (code == K_SHUTDOWN_POWER_OFF)
         __asm__ volatile("outw %w0, %w1" : : "a"(0x2000), "Nd"((uint16_t)ACPI_PM1A));
     else if (code < K_SHUTDOWN_POWER_OFF)
         x64_outb(DEBUG_EXIT, (uint8_t)code);
-    x64_outb(KEYBOARD, 0xfe); /* reset line */
+    if (code == K_SHUTDOWN_RESET)
+        x64_outb(KEYBOARD, 0xfe); /* reset line */
     for (;;)
         __asm__ volatile("cli; hlt");
 }

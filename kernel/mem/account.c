@@ -98,6 +98,12 @@ static void slab_unlist(struct slab *s)
     s->listed = false;
 }
 
+/* Root's first page was paid for by nobody: it is root's own. */
+void pool_adopt(struct task *task)
+{
+    slab_of(task)->owner = task;
+}
+
 void *block_alloc(struct task *payer, size_t bytes)
 {
     uint8_t class = 0;

@@ -7,7 +7,7 @@
 #include "abi/k_abi.h"
 #include "kernel.h"
 
-enum { MSR_STAR = 0xc0000081, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK };
+enum { MSR_STAR = 0xc0000081, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_FS_BASE = 0xc0000100, MSR_GS_BASE };
 enum { CR4_OSFXSR = 1 << 9, CR4_OSXMMEXCPT = 1 << 10, CR4_UMIP = 1 << 11, CR4_FSGSBASE = 1 << 16, CR4_OSXSAVE = 1 << 18, CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21 };
 enum { IO_BITMAP_BYTES = 8192 };
 
@@ -29,7 +29,6 @@ struct gate {
 static uint64_t gdt[7];
 static struct gate idt[256];
 static struct tss tss;
-static const uint8_t *io_now;
 uint32_t x64_features, x64_hypervisor;
 extern uint64_t x64_syscall_stack;
 extern char x64_vectors[], x64_syscall_entry[], x64_ist_stacks[];
@@ -65,7 +64,7 @@ static void tables_load(void)
     pointer.base = (uint64_t)idt;
     __asm__ volatile("lidt %0" : : "m"(pointer));
     tss.io_base = sizeof tss; /* past the limit: no ports */
-    tss.io[IO_BITMAP_BYTES] = 0xff;
+    memset(tss.io, 0xff, sizeof tss.io); /* the byte behind the last port must be set too */
     __asm__ volatile("ltr %w0" : : "r"(X64_TSS));
 }
 
@@ -114,12 +113,61 @@ void x64_stack_set(struct x64_frame *end_of_frame)
     x64_syscall_stack = (uint64_t)end_of_frame;
 }
 
-void x64_io_bitmap_set(const uint8_t *bitmap)
+void x64_bases_get(uint64_t *fs, uint64_t *gs)
 {
-    if (bitmap == io_now)
+    __asm__ volatile("rdfsbase %0; rdgsbase %1" : "=r"(*fs), "=r"(*gs));
+}
+
+void x64_bases_set(uint64_t fs, uint64_t gs)
+{
+    if (x64_features & K_CPU_FSGSBASE) {
+        __asm__ volatile("wrfsbase %0; wrgsbase %1" : : "r"(fs), "r"(gs));
+    } else {
+        x64_wrmsr(MSR_FS_BASE, fs);
+        x64_wrmsr(MSR_GS_BASE, gs);
+    }
+}
+
+/* Set or clear the bits of ports in the bitmap; a clear bit allows the port. */
+static void ports_allow(uint32_t first, uint32_t count, bool allow)
+{
+    for (uint32_t port = first; port < first + count; port++) {
+        uint8_t bit = (uint8_t)(1 << (port & 7));
+        if (allow)
+            tss.io[port / 8] &= (uint8_t)~bit;
+        else
+            tss.io[port / 8] |= bit;
+    }
+}
+
+/* The ranges that are open now, so that closing them is all there is to do at the next switch. */
+static struct {
+    uint32_t first, count;
+} open_ports[IO_GRANTS];
+static const struct task *io_now;
+
+void x64_io_changed(void)
+{
+    io_now = NULL;
+}
+
+void x64_io_set(const struct task *task)
+{
+    if (io_now == task)
         return;
-    io_now = bitmap;
-    tss.io_base = bitmap ? offsetof(struct tss, io) : sizeof tss;
-    if (bitmap)
-        memcpy(tss.io, bitmap, IO_BITMAP_BYTES);
+    io_now = task;
+    bool any = false;
+    for (unsigned i = 0; i < IO_GRANTS; i++) {
+        ports_allow(open_ports[i].first, open_ports[i].count, false);
+        open_ports[i].count = 0;
+    }
+    for (unsigned i = 0; i < IO_GRANTS; i++) {
+        const struct ioport *p = task->io[i].ioport;
+        if (!p)
+            continue;
+        any = true;
+        open_ports[i].first = p->first, open_ports[i].count = p->count;
+        ports_allow(p->first, p->count, true);
+    }
+    tss.io_base = any ? offsetof(struct tss, io) : sizeof tss;
 }

@@ -129,7 +129,11 @@ extern uint32_t x64_features;   /* enum k_cpu_flag */
 extern uint32_t x64_hypervisor; /* k_boot_info.hypervisor */
 void x64_cpu_init(void);
 void x64_stack_set(struct x64_frame *end_of_frame); /* where the next entry from user mode saves its registers */
-void x64_io_bitmap_set(const uint8_t *bitmap);      /* 8 KiB, or NULL: no port at all */
+struct task;
+void x64_io_set(const struct task *task); /* its ports are open from now on, and no others */
+void x64_io_changed(void);                /* some task's ports changed: the next x64_io_set looks again */
+void x64_bases_get(uint64_t *fs, uint64_t *gs); /* needs K_CPU_FSGSBASE */
+void x64_bases_set(uint64_t fs, uint64_t gs);   /* both canonical */
 /* trap.S */
 _Noreturn void x64_user_return(struct x64_frame *frame); /* SYSRET when it came by SYSCALL, else IRET */
 _Noreturn void x64_idle(void);                           /* halt with interrupts on until one comes */
