@@ -289,10 +289,16 @@ static inline enum k_status l4_thread_info(uint32_t thread, struct l4_out *out)
 
 /* --- memory --- */
 
+/** The kernel maps in steps of one page table; when a later step fails, what the earlier ones mapped is taken back here. */
 static inline enum k_status l4_map(uint32_t task, uint32_t memory, uint64_t va, uint64_t offset, uint64_t bytes,
                                    uint64_t rights)
 {
-    return L4_SYS(MAP, task, memory, va, offset, bytes, rights);
+    struct l4_out out = {{va, 0, 0, 0}};
+    enum k_status status = (enum k_status)l4_syscall(K_SYS_MAP, task, memory, va, offset, bytes, rights, &out);
+    if (status != K_OK && out.v[0] > va && out.v[0] - va < bytes) {
+        L4_SYS(UNMAP, task, va, out.v[0] - va, 0, 0, 0);
+    }
+    return status;
 }
 static inline enum k_status l4_unmap(uint32_t task, uint64_t va, uint64_t bytes)
 {
