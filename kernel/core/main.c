@@ -10,7 +10,7 @@
 #include "boot_image_gen.h"
 #include "kernel.h"
 
-enum { MULTIBOOT_MAGIC = 0x2badb002, MB_MMAP = 1 << 6, MB_LOADER_NAME = 1 << 9, RANGES_MAX = 64, POOL_SHARE = 32, MIB = 1 << 20 };
+enum { MULTIBOOT_MAGIC = 0x2badb002, MB_COMMAND_LINE = 1 << 2, MB_MMAP = 1 << 6, MB_LOADER_NAME = 1 << 9, RANGES_MAX = 64, POOL_SHARE = 32, MIB = 1 << 20 };
 #define RAM_MAX (64ull << 30) /* of the direct map */
 
 struct mb_info {
@@ -280,6 +280,14 @@ static void greet(void)
                 x64_features & K_CPU_SMAP ? "yes" : "no", x64_features & K_CPU_UMIP ? "yes" : "no");
 }
 
+static void text_copy(char *to, unsigned room, uint32_t pa)
+{
+    const char *from = (const char *)(uint64_t)pa;
+
+    for (unsigned i = 0; i + 1 < room && from[i]; i++)
+        to[i] = from[i];
+}
+
 _Noreturn void kernel_main(uint32_t magic, uint32_t info_pa)
 {
     const struct mb_info *info = (const void *)(uint64_t)info_pa;
@@ -293,8 +301,9 @@ _Noreturn void kernel_main(uint32_t magic, uint32_t info_pa)
     boot_facts.cpu_flags = x64_features;
     boot_facts.hypervisor = x64_hypervisor;
     if (info->flags & MB_LOADER_NAME)
-        for (unsigned i = 0; i + 1 < sizeof boot_facts.bootloader && ((const char *)(uint64_t)info->loader_name)[i]; i++)
-            boot_facts.bootloader[i] = ((const char *)(uint64_t)info->loader_name)[i];
+        text_copy(boot_facts.bootloader, sizeof boot_facts.bootloader, info->loader_name);
+    if (info->flags & MB_COMMAND_LINE)
+        text_copy(boot_facts.command_line, sizeof boot_facts.command_line, info->cmdline);
     image_check();
     boot_facts.image_bytes = image_bytes;
     uint64_t taken = image_pa + page_up(image_bytes), all = ram_end(), pool = page_up(all / POOL_SHARE);

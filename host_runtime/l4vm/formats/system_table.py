@@ -60,6 +60,7 @@ class MemoryFlags(IntFlag):
 
     IN_IMAGE = 1  # the blobs' bytes themselves, from `blob` on; read-only for all
     LARGE = 2  # physically aligned to 2 MiB
+    BOOT_INFO = 8  # root fills its first page with struct k_boot_info
     KEEP = 4  # survives restarts of the tasks that map it; else loads are done again and the rest is zeroed
 
 

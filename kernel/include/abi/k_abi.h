@@ -132,6 +132,7 @@ struct k_boot_info {
     uint32_t cpu_flags;           /* enum k_cpu_flag */
     uint32_t hypervisor;          /* 0 bare, 1 TCG, 2 other */
     char bootloader[32];
+    char command_line[256];       /* the loader's, cut to fit, NUL-terminated */
     struct k_boot_ram ram[64];    /* physical, for reports */
 };
 

@@ -92,6 +92,8 @@ int xl_l4_run(struct xl_l4 *l, uint64_t entry)
             l4_poll(l->config.notification, NULL);
         input_offer(l);
         enum xl_stop stop = xl_run(l->vm, SLICE_INSNS);
+        if (l->config.slice_end)
+            l->config.slice_end(l->config.arg);
         if (stop == XL_STOP_HALT)
             return xl_exit_code(l->vm);
         if (stop == XL_STOP_IDLE && !input_offer(l))

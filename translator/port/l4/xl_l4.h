@@ -21,6 +21,7 @@ struct xl_l4_config {
     void *arg;
     unsigned (*console_write)(void *arg, const uint8_t *bytes, unsigned count); /* how many were taken */
     unsigned (*console_read)(void *arg, uint8_t *bytes, unsigned room);         /* how many there are */
+    void (*slice_end)(void *arg); /* NULL, or called after each slice: the place to tell others of what happened in it */
     void (*log)(void *arg, const char *text);
 };
 

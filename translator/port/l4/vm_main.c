@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program of a guest's task: from its arguments to a running machine.
+ *
+ * Arguments (formats/args.py): MEMORY ram (with the guest's program in it), code_rw, code_rx, arena, wake_word; CAP wake; RING console; TEXT machine;
+ * VALUE entry, time, ns_per_insn. The task holds nothing else but its supervisor's endpoint, so a guest that takes the translator over has gained its own RAM.
+ */
+#include "devsrv/args.h"
+#include "devsrv/ring.h"
+#include "devsrv/supervisor.h"
+#include "l4/l4.h"
+#include "xl_l4.h"
+
+
+enum { TIME_AUTO = 255 };
+
+struct console {
+    struct ds_ring_pair ring;
+    uint32_t server; /* notification of the serial server */
+    bool news;       /* for it, since the last signal */
+};
+
+static struct console console;
+static struct xl_l4 port;
+
+static unsigned console_write(void *arg, const uint8_t *bytes, unsigned count)
+{
+    struct console *c = arg;
+    unsigned taken = ds_ring_write(&c->ring.out, bytes, count);
+
+    c->news = c->news || count;
+    return taken;
+}
+
+static unsigned console_read(void *arg, uint8_t *bytes, unsigned room)
+{
+    struct console *c = arg;
+    unsigned got = ds_ring_read(&c->ring.in, bytes, room);
+
+    c->news = c->news || got;
+    return got;
+}
+
+static void slice_end(void *arg)
+{
+    struct console *c = arg;
+
+    if (c->news)
+        l4_signal(c->server, 0); /* its capability's badge says who */
+    c->news = false;
+}
+
+static void log_text(void *arg, const char *text)
+{
+    (void)arg;
+    ds_log(text);
+}
+
+/* Emulated CPUs are slow beside their clock: there a guest's time follows its instructions. */
+static bool is_emulated(void)
+{
+    uint32_t a = 1, b, c = 0, d;
+
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    if (!(c >> 31))
+        return false;
+    a = 0x40000000;
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
+    return b == 0x54474354 && c == 0x43544743 && d == 0x47435447; /* "TCGTCGTCGTCG" */
+}
+
+static _Noreturn void refuse(const char *text)
+{
+    ds_log(text);
+    ds_exit(2);
+}
+
+/* A memory argument that must be there. */
+static const struct arg_entry *memory(const char *name)
+{
+    const struct arg_entry *a = ds_args_find(ARG_KIND_MEMORY, name);
+
+    if (!a)
+        refuse("the image gives this guest's task no memory of one of the names ram, code_rw, code_rx, arena, wake_word; build it again");
+    return a;
+}
+
+int main(void)
+{
+    if (!ds_args_open())
+        ds_exit(2);
+    const struct arg_entry *ram = memory("ram"), *rw = memory("code_rw"), *rx = memory("code_rx"), *arena = memory("arena"), *word = memory("wake_word");
+    const struct arg_entry *ring = ds_args_find(ARG_KIND_RING, "console"), *wake = ds_args_find(ARG_KIND_CAP, "wake");
+    uint64_t time = ds_args_value("time", TIME_AUTO);
+    static char error[160];
+
+    if (!ring || !wake || rw->bytes != rx->bytes || !ds_ring_open_client(&console.ring, (void *)ring->va, ring->bytes))
+        refuse("the image gives this guest's task no usable console ring, wake notification or code cache; build it again");
+    console.server = ring->slot;
+    struct xl_l4_config config = {
+        .vm = {
+            .machine = ds_args_text("machine"),
+            .ram_bytes = ram->bytes,
+            .engine = XL_ENGINE_BLOCK,
+            .time = time == TIME_AUTO ? (is_emulated() ? XL_TIME_INSN : XL_TIME_HOST) : (enum xl_time)time,
+            .ns_per_insn = (uint32_t)ds_args_value("ns_per_insn", 0),
+            .code_bytes = rw->bytes,
+        },
+        .ram = (uint8_t *)ram->va,
+        .code_rw = (uint8_t *)rw->va,
+        .code_rx = (uint8_t *)rx->va,
+        .arena = (void *)arena->va,
+        .arena_bytes = arena->bytes,
+        .notification = wake->slot,
+        .word = (const uint64_t *)word->va,
+        .arg = &console,
+        .console_write = console_write,
+        .console_read = console_read,
+        .slice_end = slice_end,
+        .log = log_text,
+    };
+    if (!xl_l4_create(&port, &config, error, sizeof error))
+        refuse(error);
+    int code = xl_l4_run(&port, ds_args_value("entry", 0));
+    slice_end(&console);
+    ds_exit(code);
+}
