@@ -74,10 +74,11 @@ class Board:
         logs = Logs(self.folder / str(number))
         script, inbox = Script(played), Inbox()
         path = str(self.folder / f"line{number}")
-        words = command_line(manifest or self.manifest, boot or Boot(), path)
+        boot = boot or Boot()
+        words = command_line(manifest or self.manifest, boot, path)
         try:
             with Qemu(words, path, inbox) as qemu:
-                manner = Manner(headless=True, timeout_s=timeout_s)
+                manner = Manner(headless=True, timeout_s=timeout_s, preset=boot.preset)
                 talk = Conversation(through(qemu.line), inbox, script, None, logs, manner)
                 outcome = talk.run()
         finally:

@@ -192,8 +192,8 @@ def command(
     logs = Logs(logs_folder or Path(tempfile.mkdtemp(prefix=f"{stamp}-", dir=_made(folder))))
     script = Script(steps_of(ctx))
     inbox = Inbox()
-    manner = Manner(headless=headless, timeout_s=timeout)
     boot = Boot(disk=disk, icount=icount, display=display)
+    manner = Manner(headless=headless, timeout_s=timeout, preset=boot.preset)
     previous = signal.signal(signal.SIGTERM, on_terminate)
     began = time.monotonic()
     try:

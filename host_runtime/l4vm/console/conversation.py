@@ -66,12 +66,14 @@ class Manner:
         reopen: opens the line again after it closed; None: the line's owner says by `Ended`
             that it is over.
         statistics: ask for real-time statistics at the end.
+        preset: session that the board was started with; 0: greet it.
     """
 
     headless: bool = False
     timeout_s: float | None = None
     reopen: Callable[[], Line] | None = None
     statistics: bool = True
+    preset: int = 0
 
 
 class Conversation:
@@ -88,7 +90,7 @@ class Conversation:
     ) -> None:
         self.outcome = Outcome()
         self._began = time.monotonic()
-        self.connection = Connection(line, self._began)
+        self.connection = Connection(line, self._began, manner.preset)
         self._line = line
         self._inbox = inbox
         self._script = script

@@ -29,12 +29,14 @@ from typing import Any
 from l4vm.console.conversation import Ended
 from l4vm.errors import L4vmError
 from l4vm.exit_codes import ExitCode
+from l4vm.formats.link import PRESET_WINDOW_BYTES
 from l4vm.link.line import Inbox, Line, open_line
 
 PROGRAM = "qemu-system-x86_64"
 CONNECT_S = 20.0
 DRAIN_S = 0.3
 DEBUG_EXIT_PORT = 0xF4
+PRESET_SESSION = 1
 PR_SET_PDEATHSIG = 1
 
 
@@ -95,6 +97,11 @@ class Boot:
     icount: bool = False
     display: bool = False
 
+    @property
+    def preset(self) -> int:
+        """The session the board starts with, so that nothing reaches a counted run from outside unasked; 0: none."""
+        return PRESET_SESSION if self.icount and not self.disk else 0
+
 
 def command_line(manifest: Manifest, boot: Boot, socket_path: str) -> list[str]:
     """Return QEMU's arguments."""
@@ -111,6 +118,8 @@ def command_line(manifest: Manifest, boot: Boot, socket_path: str) -> list[str]:
         words += ["-drive", f"format=raw,if=ide,snapshot=on,file={manifest.disk}"]
     else:
         words += ["-kernel", str(manifest.kernel)]
+    if boot.preset:
+        words += ["-append", f"session={boot.preset} window={PRESET_WINDOW_BYTES}"]
     return words + list(manifest.extra)
 
 

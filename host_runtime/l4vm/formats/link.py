@@ -23,6 +23,11 @@ Session
     frames but HELLO_REPLY until its session is confirmed. A restarted serial server goes on with
     the session and the offsets it finds in its root-owned memory.
 
+    A board can start with a session open: the loader's command line says `session=NUMBER window=BYTES`.
+    It then sends the HELLO_REPLY by itself and goes on as if it had been greeted so. The workstation that
+    started it so says nothing until it has something to say; under counted time nothing from outside then
+    reaches the board, and two runs are the same.
+
 Offsets
     Each channel has two byte streams, numbered by byte modulo 2**32. `offset` of a DATA frame is the
     number of its first payload byte. A receiver takes only the byte it expects next: what lies
@@ -82,6 +87,9 @@ MAX_CHANNELS = 24
 
 WINDOW_BYTES = 4096
 """Unacknowledged bytes per channel and direction that the workstation grants."""
+
+PRESET_WINDOW_BYTES = 65536
+"""Window of a session that a board starts with: all of a channel's ring."""
 
 NAME_BYTES = 16
 """Size of a channel's or task's name, NUL padded; a name of 16 bytes has no NUL."""

@@ -43,10 +43,11 @@ class Connection:
     Args:
         line: where wire bytes go; exchange it by `reopen`.
         now: the time.
+        preset: number of the session that the board was started with; 0: none, greet it.
     """
 
-    def __init__(self, line: Line, now: float) -> None:
-        self.session = Session(secrets.randbelow(0xFFFFFFFF) + 1, now)
+    def __init__(self, line: Line, now: float, preset: int = 0) -> None:
+        self.session = Session(preset or secrets.randbelow(0xFFFFFFFF) + 1, now, bool(preset))
         self.deframer = Deframer()
         self._line = line
         self._text_since: float | None = None

@@ -13,6 +13,7 @@ writes `take_output()` and handles `take_events()`; it calls `tick` not later th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -28,6 +29,10 @@ HEARTBEAT_S = 1.0
 LONGEST_WAIT_S = 1.0
 """An unanswered HELLO or POLL is repeated after IDLE_S, then twice that, up to this."""
 MASK = 0xFFFFFFFF
+SILENT_BYTES = wire.PRESET_WINDOW_BYTES * 3 // 4
+"""A session that was opened before the board started is silent until a channel has so much unacknowledged."""
+PRESET_S = 20.0
+"""No word of such a session for so long: the board did not take it, say HELLO."""
 
 
 def distance(later: int, earlier: int) -> int:
@@ -128,6 +133,7 @@ class _Stream:
     want_again: bool = False
     asked_again: bool = False
     owe_ack: bool = False
+    unheard: int = 0  # received while silent
     dropped: int = 0
 
 
@@ -151,9 +157,12 @@ class Session:
     Args:
         number: 1..2**32-1, not used lately on this board; each further session takes the next one.
         now: the time.
+        preset: the board was started with this session open (its command line says so). Nothing is
+            sent until there is something to say, so that what the board does until then depends on
+            nothing but itself.
     """
 
-    def __init__(self, number: int, now: float) -> None:
+    def __init__(self, number: int, now: float, preset: bool = False) -> None:
         self.counters = Counters()
         self.board_status: Container | None = None
         self.boot_id: int | None = None
@@ -168,7 +177,8 @@ class Session:
         self._sequence = 0
         self._unanswered = False
         self._wait_s = IDLE_S
-        self._due = now
+        self._silent = preset
+        self._due = now + PRESET_S if preset else now
         self._asked_at = now
         self._quiet_since: float | None = None
 
@@ -181,7 +191,7 @@ class Session:
 
     def take_output(self) -> bytes:
         """Return wire bytes to write now, and forget them."""
-        if self.state is State.OPEN:
+        if self.state is State.OPEN and not self._silent:
             for stream in self._streams.values():
                 self._push(stream)
         out = bytes(self._output)
@@ -195,6 +205,7 @@ class Session:
 
     def send(self, channel: int, data: bytes) -> None:
         """Queue bytes for a channel; they leave as the board's credit allows."""
+        self._speak()
         if channel in self._streams:
             self._streams[channel].pending += data
         else:
@@ -215,6 +226,7 @@ class Session:
             raise RuntimeError("no session is open: wait for Opened")
         if self._question is not None:
             raise RuntimeError(f"request {self._question.id} has no reply yet")
+        self._speak()
         number, self._next_id = self._next_id, self._next_id + 1
         head = wire.Request.build({"id": number, "op": op, "reserved": 0})
         frame = Frame(wire.Channel.MANAGEMENT, wire.FrameType.REQUEST, 0, head + arguments)
@@ -229,6 +241,8 @@ class Session:
 
     def next_tick(self) -> float:
         """Return the time at which `tick` has something to do."""
+        if self._silent and self.state is State.OPEN:
+            return math.inf
         if self.state is State.OPEN and not self._unanswered:
             if any(stream.want_again for stream in self._streams.values()):
                 return 0.0
@@ -265,7 +279,16 @@ class Session:
 
     # ---- opening ----
 
+    def _speak(self) -> None:
+        """A silent session has something to say: from now on it polls and acknowledges."""
+        if self._silent:
+            self._silent = False
+            self._due = 0.0
+
     def _hello(self, now: float) -> None:
+        if self._silent:
+            self._speak()
+            self._number = (self._number + 1) & MASK or 1
         payload = wire.Hello.build(
             {"session": self._number, "version": wire.VERSION, "window": wire.WINDOW_BYTES}
         )
@@ -306,7 +329,8 @@ class Session:
         for stream in self._streams.values():
             if stream.dropped:
                 self._events.append(Dropped(stream.info.number, stream.dropped))
-        self._poll(now)
+        if not self._silent:
+            self._poll(now)
 
     def _stream(self, entry: Container, old: _Stream | None) -> _Stream:
         """Build a channel's state from its entry; keep what the same boot already settled."""
@@ -339,6 +363,7 @@ class Session:
         if skip < 0:
             self.counters.gaps += 1
             stream.want_again = not stream.asked_again
+            self._speak()
             return
         fresh = frame.payload[skip:]
         if skip:
@@ -347,6 +372,9 @@ class Session:
             stream.expected = (stream.expected + len(fresh)) & MASK
             stream.asked_again = False
             self._events.append(Data(frame.channel, fresh))
+        stream.unheard += len(fresh)
+        if stream.unheard > SILENT_BYTES:
+            self._speak()
         stream.owe_ack = True
 
     def _on_ack(self, frame: Frame, now: float) -> None:

@@ -56,6 +56,10 @@ class BoardModel:
         """Take wire bytes from the workstation."""
         self.deframer.feed(data, self._take)
 
+    def preset(self, session: int, window: int) -> None:
+        """Start with a session open, as the loader's command line asked."""
+        self._hello(session, window)
+
     def take(self) -> bytes:
         """Send what the credit allows and return the wire bytes."""
         if self.session:
@@ -113,12 +117,12 @@ class BoardModel:
         elif frame.type is wire.FrameType.REQUEST:
             self._request(frame.payload)
 
-    def _hello(self, session: int) -> None:
+    def _hello(self, session: int, window: int = wire.WINDOW_BYTES) -> None:
         if session != self.session:
             self.session = session
             for channel in self.channels.values():
                 channel.sent = channel.base
-                channel.limit = (channel.base + wire.WINDOW_BYTES) & MASK
+                channel.limit = (channel.base + window) & MASK
         head = {
             "session": session,
             "version": wire.VERSION,

@@ -15,10 +15,10 @@ from tests.unit.link.board_model import BoardModel
 class Wire:
     """Both ends and the line between them; `faults` says what happens to each write."""
 
-    def __init__(self, board: BoardModel, faults: list[tuple[str, int]]) -> None:
+    def __init__(self, board: BoardModel, faults: list[tuple[str, int]], preset: bool = False) -> None:
         self.board = board
         self.now = 0.0
-        self.session = Session(41, self.now)
+        self.session = Session(41, self.now, preset)
         self.deframer = Deframer()
         self.received: dict[int, bytearray] = {}
         self.events: list[object] = []
@@ -224,3 +224,40 @@ def test_frames_survive_encoding() -> None:
     frame = Frame(8, wire.FrameType.DATA, 0xDEADBEEF, bytes(range(256)) * 4)
     Deframer().feed(encode(frame), seen.append)
     assert seen == [frame]
+
+
+def preset_line() -> Wire:
+    line = Wire(BoardModel(boot_id=7), [], preset=True)
+    line.board.preset(41, wire.PRESET_WINDOW_BYTES)
+    line.board.channels[8].out += b"x" * 5000
+    return line
+
+
+def test_a_session_open_at_the_start_is_silent_until_something_is_said() -> None:
+    line = preset_line()
+    heard = 0
+    for _ in range(200):
+        heard += len(line.session.take_output())
+        line.step()
+        heard += len(line.session.take_output())
+    assert line.session.state is State.OPEN
+    assert bytes(line.received[8]) == b"x" * 5000
+    assert heard == 0 and line.session.counters.polls == 0
+    line.session.send(8, b"hello")
+    line.settle()
+    assert bytes(line.board.channels[8].got + line.board.channels[8].waiting)[-5:] == b"hello"
+    assert line.session.counters.polls > 0
+
+
+def test_a_silent_session_acknowledges_before_a_ring_is_full() -> None:
+    line = preset_line()
+    line.board.channels[8].out += b"y" * 200000
+    line.settle(20000)
+    assert len(line.received[8]) == 205000
+
+
+def test_a_board_that_did_not_take_the_session_is_greeted() -> None:
+    line = Wire(BoardModel(boot_id=7), [], preset=True)
+    for _ in range(1000):
+        line.step()
+    assert line.session.state is State.OPEN
