@@ -53,5 +53,32 @@ uint32_t endpoint_new(void);
 uint32_t reply_new(void);
 uint32_t notification_new(void);
 uint64_t thread_state(uint32_t thread);
+uint64_t free_bytes(uint32_t task);             /* of its account */
+void spin_until(uint64_t ns);                   /* busy, by the board's clock */
+
+/* What a worker is told and what it tells; never used twice, so that a worker of a failed case harms no other. */
+struct job {
+    uint32_t ep, reply, slot;
+    volatile uint64_t count, status, a, b, c, d;
+    struct l4_msg msg;
+    uint64_t words[K_MR_MAX];
+};
+struct job *job_new(void);
+
+/*
+ * A task of its own that does what it is told. Its first thread, above main, receives on slot CHILD_EP and answers with what came of it;
+ * what shall fault is told by child_tell, which waits for no answer. A page at CHILD_DATA is shared with us.
+ */
+enum { CHILD_EP = 1, CHILD_REPLY = 2, CHILD_FREE = 8, CHILD_SLOTS = 64, CHILD_TEXT = 0x400000, CHILD_DATA = 0x500000, CHILD_UTCB = 0x600000 };
+enum child_op { CHILD_SYSCALL, CHILD_LOAD, CHILD_STORE, CHILD_IN, CHILD_OUT, CHILD_SPIN };
+struct child {
+    uint32_t task, thread, sched, ep;
+    volatile uint64_t *data;
+};
+struct child child_make(void);
+void child_end(const struct child *child);
+enum k_status child_syscall(const struct child *child, enum k_syscall number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4);
+uint64_t child_do(const struct child *child, enum child_op op, uint64_t address, uint64_t value);
+enum k_status child_tell(const struct child *child, enum child_op op, uint64_t address, uint64_t value);
 
 #endif
