@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The serial server: one UART, the link over it, and the rings of all channels.
+ *
+ * Arguments: RING, one per channel, in the order of the wake bits; CAP "irq", "wake", "supervisor"; MEMORY "state"; VALUE "port", "baud", "clock_hz".
+ * Wake word: bit 0 the interrupt, bit 1 + n the client of ring n. The word only says that there is something to do: each wake looks at everything.
+ *
+ * It may be ended at any instruction and started anew. All it needs then lies in root's memory: the rings and the state. So a start does not wait
+ * first: it acknowledges the interrupt, serves the line and signals every client.
+ */
+#include "devsrv/args.h"
+#include "devsrv/supervisor.h"
+#include "l4/l4.h"
+#include "link.h"
+#include "uart16550.h"
+
+enum {
+    WAKE_IRQ = 1,
+    ROUNDS = 32, /* of the UART before clients are signalled: 2 KiB each way */
+    READ_BYTES = 64,
+    WRITE_BYTES = 16,
+};
+
+struct serial {
+    struct ds_link link;
+    struct uart16550 uart;
+    uint32_t wake, irq;
+    uint32_t client[LINK_MAX_CHANNELS]; /* slots of the clients' notifications */
+};
+
+_Noreturn static void serial_fail(const char *sentence)
+{
+    ds_log(sentence);
+    ds_exit(1);
+}
+
+static uint32_t cap_slot(const char *name, const char *otherwise)
+{
+    const struct arg_entry *entry = ds_args_find(ARG_KIND_CAP, name);
+    if (!entry) {
+        serial_fail(otherwise);
+    }
+    return entry->slot;
+}
+
+static void serial_open_link(struct serial *s)
+{
+    const struct arg_entry *state = ds_args_find(ARG_KIND_MEMORY, "state");
+    uint64_t boot_id = 0;
+    l4_clock(NULL, &boot_id, NULL);
+    if (!state || !ds_link_open(&s->link, (void *)(uintptr_t)state->va, state->bytes, boot_id)) {
+        serial_fail("the argument MEMORY state is missing, shorter than a page, or holds something else");
+    }
+    const struct arg_entry *ring;
+    for (unsigned n = 0; (ring = ds_args_nth(ARG_KIND_RING, n)); n++) {
+        uint8_t number = (uint8_t)ring->value, kind = (uint8_t)(ring->value >> 8);
+        if (!ds_link_add(&s->link, number, kind, ring->name, (void *)(uintptr_t)ring->va, ring->bytes)) {
+            serial_fail("a RING argument is damaged, its channel number is taken, or there are more than 24");
+        }
+        s->client[n] = ring->slot;
+    }
+}
+
+static void serial_open(struct serial *s)
+{
+    if (!ds_args_open()) {
+        ds_exit(2); /* without arguments there is nobody to tell */
+    }
+    s->wake = cap_slot("wake", "the argument CAP wake is missing");
+    s->irq = cap_slot("irq", "the argument CAP irq is missing");
+    serial_open_link(s);
+    uint64_t port = ds_args_value("port", 0), clock_hz = ds_args_value("clock_hz", 0), baud = ds_args_value("baud", 0);
+    if (port == 0 || port > UINT16_MAX - 7 || clock_hz > UINT32_MAX || baud > UINT32_MAX) {
+        serial_fail("the arguments VALUE port, clock_hz and baud are missing or out of range");
+    }
+    const char *wrong = uart16550_open(&s->uart, (uint16_t)port, (uint32_t)clock_hz, (uint32_t)baud);
+    if (wrong) {
+        serial_fail(wrong);
+    }
+}
+
+/* One round of the UART; false when it is at rest: its interrupt line is down, nothing came and nothing went. */
+static bool serial_round(struct serial *s, uint64_t now_ns)
+{
+    uint8_t bytes[READ_BYTES];
+    bool is_settled = uart16550_settle(&s->uart);
+    unsigned got = uart16550_read(&s->uart, bytes, sizeof bytes);
+    ds_link_receive(&s->link, bytes, got);
+    unsigned room = uart16550_room(&s->uart);
+    unsigned put = ds_link_send(&s->link, now_ns, bytes, room < WRITE_BYTES ? room : WRITE_BYTES);
+    uart16550_write(&s->uart, bytes, put);
+    return !is_settled || got || put;
+}
+
+/* Serve line and rings; true when there is more to do at once. */
+static bool serial_serve(struct serial *s)
+{
+    uint64_t now_ns = l4_now_ns();
+    unsigned rounds = 0;
+    while (rounds < ROUNDS && serial_round(s, now_ns)) {
+        rounds++;
+    }
+    ds_link_count_overruns(&s->link, uart16550_take_overruns(&s->uart));
+    uint32_t signals = ds_link_turn(&s->link);
+    for (unsigned i = 0; i < s->link.channel_count; i++) {
+        if (signals >> i & 1) {
+            l4_signal(s->client[i], 1);
+        }
+    }
+    return rounds == ROUNDS;
+}
+
+int main(void)
+{
+    static struct serial serial;
+    serial_open(&serial);
+    uint64_t word = WAKE_IRQ;
+    for (;;) {
+        if (word & WAKE_IRQ) {
+            l4_irq_ack(serial.irq); /* before the line is served: uart16550.h */
+        }
+        word = 0;
+        if (serial_serve(&serial)) {
+            l4_poll(serial.wake, &word);
+        } else if (l4_wait(serial.wake, 0, &word) != K_OK) {
+            serial_fail("the notification wake is gone");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* IN and OUT in user mode: the task's I/O permission bitmap lets it reach its own ports only; any other is a fault. Source: Intel SDM vol. 1, 19.5.2. */
+#include "port_io.h"
+
+uint8_t port_read8(uint16_t port)
+{
+    uint8_t byte;
+    __asm__ volatile("inb %1, %0" : "=a"(byte) : "Nd"(port));
+    return byte;
+}
+
+void port_write8(uint16_t port, uint8_t byte)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(byte), "Nd"(port));
+}
