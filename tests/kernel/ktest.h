@@ -12,6 +12,8 @@
 #include "l4/l4.h"
 #include "l4/string.h"
 
+#include <stdbool.h>
+
 enum { MAIN_PRIORITY = 100, ABOVE = 150, BELOW = 50, MS = 1000000 };
 
 struct ktest_case {
