@@ -23,9 +23,6 @@ bool ds_link_open(struct ds_link *link, void *memory, uint64_t bytes, uint64_t b
     memset(link, 0, sizeof *link);
     link->state = state;
     link->run_is_text = true;
-    /* A frame that the server before this one did not finish ends here. */
-    link->wire[0] = 0;
-    link->wire_bytes = 1;
     return true;
 }
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import subprocess
 from collections.abc import Iterable
@@ -97,7 +98,8 @@ class Board:
 
     def close(self) -> int:
         """End the board; returns its exit code."""
-        cast(BinaryIO, self.process.stdin).close()
+        with contextlib.suppress(BrokenPipeError):
+            cast(BinaryIO, self.process.stdin).close()
         code = self.process.wait()
         cast(BinaryIO, self.process.stdout).close()
         return code

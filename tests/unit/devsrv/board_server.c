@@ -81,9 +81,8 @@ void server_client(unsigned n)
 
 bool server_is_woken(void)
 {
-    if (uart_model_run()) {
-        wake_word |= 1;
-    }
+    uart_model_run();
+    wake_word |= uart_model_interrupted();
     return wake_word || start_wanted;
 }
 
@@ -104,8 +103,7 @@ enum k_status l4_poll(uint32_t notification, uint64_t *word)
     if (notification != SLOT_WAKE) {
         abort();
     }
-    server_is_woken();
-    *word = wake_word;
+    *word = wake_word | uart_model_interrupted();
     wake_word = 0;
     return K_OK;
 }

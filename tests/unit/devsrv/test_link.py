@@ -313,10 +313,11 @@ def test_garbage_and_boot_text_are_told_apart(board: Board) -> None:
 def test_malformed_payloads_are_counted_and_change_nothing(board: Board, kind: wire.FrameType) -> None:
     line = opened(board)
     before = board.state()["malformed"]
-    for number, payload in ((8, b"\x01"), (1, b"\x01"), (200, b"who"), (0, b"")):
+    for number, payload in ((8, b"\x01"), (1, b"\x01"), (200, b"who"), (0, b""), (0, b"\0" * 13)):
         if (number, kind) != (8, wire.FrameType.DATA):
             board.feed(encode(Frame(number, kind, 77, payload)))
-    assert board.state()["malformed"] >= before + 3
+            before += 1
+    assert board.state()["malformed"] == before
     line.write(8, b"still fine")
     line.settle()
     assert bytes(line.received[8]) == b"still fine"
@@ -382,12 +383,28 @@ def test_records_of_another_session_are_dropped_and_damaged_ones_counted(board: 
 
     board.write(MANAGEMENT, record(session + 1) + record(session))
     assert [frame.payload for frame in frames_of(board.take())] == [reply]
-    for size in (7, 1025, 9):
+    for size, more in ((7, b""), (9, b""), (1025, b""), (1025, b"x" * 1017), (8000, b"x" * 7992)):
         before = board.state()["malformed"]
-        board.write(MANAGEMENT, record(session, size))
+        board.write(MANAGEMENT, record(session, size) + more)
         assert frames_of(board.take()) == []
         assert board.state()["malformed"] == before + 1
     assert line.board.page(MANAGEMENT)["out_producer"] == line.board.page(MANAGEMENT)["out_consumer"]
+
+
+OUT_PRODUCER, IN_CONSUMER = 64, 256
+
+
+@pytest.mark.parametrize("ahead", [16385, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_indices_that_make_no_sense_are_an_empty_ring_and_a_full_one(board: Board, ahead: int) -> None:
+    board.boot(usual())
+    hello(board, 5)
+    board.op("P", board.channels[8], OUT_PRODUCER, ahead.to_bytes(4, "little"))
+    board.op("P", board.channels[8], IN_CONSUMER, (78).to_bytes(4, "little"))
+    board.feed(encode(Frame(8, wire.FrameType.DATA, 77, b"no room")))
+    (frame,) = frames_of(board.take())
+    assert (frame.type, wire.Ack.parse(frame.payload).window, frame.offset) == (wire.FrameType.ACK, 0, 77)
+    assert board.write(2, b"others go on") == 12
+    assert [frame.payload for frame in frames_of(board.take())] == [b"others go on"]
 
 
 def test_server_killed_after_any_instruction_leaves_what_the_protocol_repairs(link_board: Board) -> None:

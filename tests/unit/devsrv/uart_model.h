@@ -14,8 +14,10 @@ enum { UART_MODEL_PORT = 0x3f8 };
 /** Bytes onto the line towards the UART; bytes that it sent, at most `room`. */
 void uart_model_feed(const uint8_t *bytes, unsigned count);
 unsigned uart_model_take(uint8_t *bytes, unsigned room);
-/** Let time pass until an interrupt is latched or nothing is left to happen; true: latched, and forgotten by that. */
-bool uart_model_run(void);
+/** Let time pass until an interrupt is latched or nothing is left to happen. */
+void uart_model_run(void);
+/** Was an interrupt latched since the last call? */
+bool uart_model_interrupted(void);
 /** The kernel's acknowledgement: interrupts come through again. */
 void uart_model_unmask(void);
 /** The line does not wait for the server: bytes overrun its FIFO. */
