@@ -38,12 +38,13 @@ struct worker {
     } while (0)
 #define CASES_END {NULL, NULL}
 
-extern const struct ktest_case cap_cases[], memory_cases[], ipc_cases[], sched_cases[], fault_cases[], device_cases[];
+extern const struct ktest_case cap_cases[], sweep_cases[], memory_cases[], ipc_cases[], transfer_cases[], notification_cases[], sched_cases[], switch_cases[], fault_cases[], upcall_cases[], device_cases[];
 
 uint32_t slot_new(void);
 uint64_t va_new(uint64_t bytes);                /* unused addresses, 2 MiB aligned */
 uint32_t ram_new(uint64_t bytes);               /* slot of a fresh memory object */
 void *ram_map(uint64_t bytes);                  /* fresh memory, mapped read-write */
+void must(const char *what, enum k_status status); /* or the test itself cannot go on */
 void die(const char *why, enum k_status status); /* the test itself cannot go on */
 typedef void worker_entry(uint64_t arg, struct k_utcb *utcb);
 struct worker worker_make(uint32_t priority, uint64_t budget_us, uint64_t period_us); /* stopped */
@@ -66,6 +67,14 @@ struct job {
     uint64_t words[K_MR_MAX];
 };
 struct job *job_new(void);
+struct job *job_on(uint32_t ep, uint32_t reply);
+struct worker run(worker_entry *entry, struct job *job, uint32_t priority); /* with a full budget */
+uint32_t badged(uint32_t slot, uint64_t badge);                             /* a copy with that badge */
+/* Workers on job->ep; they count, and note status and message. */
+worker_entry echo_server; /* answers each word plus one until it is cancelled; a: badge, b: tag, words[] */
+worker_entry receive_once; /* into job->reply unless 0, until deadline a */
+worker_entry send_once;    /* and call_once: job->msg, with the capability in job->slot if the tag says so */
+worker_entry call_once;
 
 /*
  * A task of its own that does what it is told. Its first thread, above main, receives on slot CHILD_EP and answers with what came of it;
