@@ -171,10 +171,7 @@ static const char *revoke_follows_a_moved_child(void)
 
 static const char *revoke_of_a_thousand_children_ends(void)
 {
-    uint32_t n = notification_new(), first = slot_new();
-    for (uint32_t i = 1; i < 1000; i++) {
-        slot_new();
-    }
+    uint32_t n = notification_new(), first = slots_new(1000);
     for (uint32_t i = 0; i < 1000; i++) {
         /* half of them hang in one long chain */
         uint32_t from = i % 2 && i > 1 ? first + i - 2 : n;
@@ -184,6 +181,36 @@ static const char *revoke_of_a_thousand_children_ends(void)
     for (uint32_t i = 0; i < 1000; i++) {
         EXPECT(l4_signal(first + i, 1) == K_NO_CAP);
     }
+    return NULL;
+}
+
+static const char *revoke_of_a_long_chain_ends(void)
+{
+    enum { N = 300 };
+    uint32_t n = notification_new(), first = slots_new(N);
+    for (uint32_t i = 0; i < N; i++) {
+        EXPECT(l4_cap_copy(i ? first + i - 1 : n, K_SLOT_SELF, first + i, K_RIGHT_ALL, 0) == K_OK);
+    }
+    EXPECT(l4_cap_delete(K_SLOT_SELF, first + N / 2) == K_OK); /* the chain closes over the gap */
+    EXPECT(l4_cap_revoke(first) == K_OK);
+    EXPECT(l4_signal(first, 1) == K_OK);
+    for (uint32_t i = 1; i < N; i++) {
+        EXPECT(l4_signal(first + i, 1) == K_NO_CAP);
+    }
+    return NULL;
+}
+
+static const char *move_of_a_capability_with_many_children_is_busy(void)
+{
+    enum { N = 65 };
+    uint32_t n = notification_new(), first = slot_new(), to = slots_new(N);
+    EXPECT(l4_cap_copy(n, K_SLOT_SELF, first, K_RIGHT_ALL, 0) == K_OK);
+    for (uint32_t i = 1; i < N; i++) {
+        EXPECT(l4_cap_copy(n, K_SLOT_SELF, to + i, K_RIGHT_ALL, 0) == K_OK);
+    }
+    EXPECT(l4_cap_move(n, to) == K_BUSY && l4_signal(n, 1) == K_OK);
+    EXPECT(l4_cap_delete(K_SLOT_SELF, first) == K_OK);
+    EXPECT(l4_cap_move(n, to) == K_OK && l4_cap_revoke(to) == K_OK && l4_signal(to + 1, 1) == K_NO_CAP);
     return NULL;
 }
 
@@ -227,10 +254,7 @@ static const char *exhaust(enum k_status (*create)(uint32_t payer, uint32_t dst)
     enum k_status status = K_OK;
 
     if (!first) {
-        first = slot_new();
-        for (int i = 1; i < EXHAUST_SLOTS; i++) {
-            slot_new();
-        }
+        first = slots_new(EXHAUST_SLOTS);
         for (uint32_t i = 0; i < EXHAUST_SLOTS; i++) {
             EXPECT(make_endpoint(K_SLOT_SELF, first + i) == K_OK && l4_cap_delete(K_SLOT_SELF, first + i) == K_OK);
         }
@@ -373,5 +397,7 @@ const struct ktest_case cap_cases[] = {
     CASE(account_gives_only_what_is_free),
     CASE(bad_budgets_are_refused),
     CASE(unknown_syscall_is_named),
+    CASE(revoke_of_a_long_chain_ends),
+    CASE(move_of_a_capability_with_many_children_is_busy),
     CASES_END,
 };

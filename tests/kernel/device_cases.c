@@ -99,6 +99,34 @@ static const char *revoking_port_control_takes_the_ports(void)
     return NULL;
 }
 
+/* The grant and its end, with no other thread in between. a: how far it came. */
+static void grant_use_and_end(uint64_t arg, struct k_utcb *utcb)
+{
+    struct job *job = (struct job *)arg;
+    (void)utcb;
+    job->status = l4_ioport_grant(job->slot, K_SLOT_SELF);
+    in8(0x98);
+    job->count = 1;
+    job->status |= l4_cap_delete(K_SLOT_SELF, job->slot);
+    in8(0x98);
+    job->count = 2;
+    worker_done();
+}
+
+static const char *grant_and_its_end_take_effect_at_once(void)
+{
+    struct job *job = job_new();
+    struct worker w = worker_make(ABOVE, 10000, 10000);
+    struct l4_out out;
+    job->slot = slot_new();
+    EXPECT(l4_ioport_create(K_SLOT_IOPORT_CONTROL, job->slot, 0x98, 1) == K_OK);
+    worker_start(&w, grant_use_and_end, (uint64_t)job);
+    EXPECT(job->count == 1 && job->status == K_OK);
+    EXPECT(l4_thread_info(w.thread, &out) == K_OK && out.v[0] == K_THREAD_FAULTED && out.v[2] == 13);
+    worker_end(&w);
+    return NULL;
+}
+
 static const char *ports_are_granted_to_one_task(void)
 {
     struct child a = child_make(), b = child_make();
@@ -449,6 +477,7 @@ static const char *boot_info_needs_writable_memory(void)
 const struct ktest_case device_cases[] = {
     CASE(granted_ports_work_and_those_beside_them_fault),
     CASE(revoking_port_control_takes_the_ports),
+    CASE(grant_and_its_end_take_effect_at_once),
     CASE(ports_are_granted_to_one_task),
     CASE(bad_port_ranges_are_refused),
     CASE(interrupt_arrives_after_each_acknowledgement),

@@ -477,6 +477,66 @@ static const char *flags_of_the_caller_do_not_disturb_the_kernel(void)
     return NULL;
 }
 
+/* --- threads that act on themselves --- */
+
+static void stop_myself(uint64_t arg, struct k_utcb *utcb)
+{
+    struct job *job = (struct job *)arg;
+    (void)utcb;
+    job->count = 1;
+    job->status = l4_thread_stop(job->slot);
+    job->count = 2;
+    worker_done();
+}
+
+static const char *thread_that_stops_itself_goes_on_when_resumed(void)
+{
+    struct job *job = job_new();
+    struct worker w = worker_make(ABOVE, 10000, 10000);
+    job->slot = w.thread;
+    worker_start(&w, stop_myself, (uint64_t)job);
+    EXPECT(job->count == 1 && thread_state(w.thread) == K_THREAD_STOPPED);
+    EXPECT(l4_thread_resume(w.thread) == K_OK && job->count == 2 && job->status == K_OK);
+    worker_end(&w);
+    return NULL;
+}
+
+static void delete_slot(uint64_t arg, struct k_utcb *utcb)
+{
+    struct job *job = (struct job *)arg;
+    (void)utcb;
+    job->count = 1;
+    job->status = l4_cap_delete(K_SLOT_SELF, job->slot);
+    job->count = 2;
+    worker_done();
+}
+
+static const char *thread_that_deletes_itself_is_gone(void)
+{
+    struct job *job = job_new();
+    struct worker w = worker_make(ABOVE, 10000, 10000);
+    struct l4_out out;
+    job->slot = w.thread;
+    worker_start(&w, delete_slot, (uint64_t)job);
+    EXPECT(job->count == 1 && l4_thread_info(w.thread, &out) == K_NO_CAP);
+    EXPECT(l4_cap_delete(K_SLOT_SELF, w.sched) == K_OK);
+    return NULL;
+}
+
+static const char *thread_that_deletes_its_time_stands_still(void)
+{
+    struct job *job = job_new();
+    struct worker w = worker_make(ABOVE, 10000, 10000);
+    job->slot = w.sched;
+    worker_start(&w, delete_slot, (uint64_t)job);
+    EXPECT(job->count == 1 && thread_state(w.thread) == K_THREAD_READY);
+    uint32_t sched = slot_new();
+    EXPECT(l4_sched_create(K_SLOT_SELF, sched, 1000, 1000) == K_OK && l4_thread_configure(w.thread, sched, ABOVE, 0) == K_OK);
+    EXPECT(job->count == 2 && job->status == K_OK);
+    EXPECT(l4_cap_delete(K_SLOT_SELF, w.thread) == K_OK);
+    return NULL;
+}
+
 #define CASE(f) {#f, f}
 const struct ktest_case fault_cases[] = {
     CASE(invalid_opcode_is_told),
@@ -506,5 +566,8 @@ const struct ktest_case fault_cases[] = {
     CASE(thread_without_fpu_faults_when_it_uses_it),
     CASE(utcb_cannot_be_unmapped_or_protected),
     CASE(flags_of_the_caller_do_not_disturb_the_kernel),
+    CASE(thread_that_stops_itself_goes_on_when_resumed),
+    CASE(thread_that_deletes_itself_is_gone),
+    CASE(thread_that_deletes_its_time_stands_still),
     CASES_END,
 };

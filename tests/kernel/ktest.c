@@ -5,9 +5,25 @@
 static uint32_t next_slot = 512;
 static uint64_t next_va = 0x100000000ull, ram_used;
 
+/* Slots of ended workers come first: there are more workers than slots. */
+static uint32_t freed[64], freed_count;
+
 uint32_t slot_new(void)
 {
-    return next_slot++;
+    return freed_count ? freed[--freed_count] : next_slot++;
+}
+
+uint32_t slots_new(uint32_t count)
+{
+    next_slot += count;
+    return next_slot - count;
+}
+
+void slot_free(uint32_t slot)
+{
+    if (freed_count < sizeof freed / sizeof freed[0]) {
+        freed[freed_count++] = slot;
+    }
 }
 
 uint64_t va_new(uint64_t bytes)

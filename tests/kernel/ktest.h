@@ -3,8 +3,8 @@
  * The kernel test program's own tools. It is the image's root task: it makes tasks and threads and reports a line per
  * case on the debug console ("ok NN name" / "FAIL NN name: why") and "N passed, N failed" at the end.
  *
- * A case is a function that returns NULL, or the reason of its failure. It may leave objects behind: slots and
- * addresses are never used twice. Main runs at MAIN_PRIORITY; workers are threads of the same task.
+ * A case is a function that returns NULL, or the reason of its failure. It may leave objects behind: addresses
+ * are never used twice, slots only those of ended workers. Main runs at MAIN_PRIORITY; workers are threads of the same task.
  */
 #ifndef KTEST_H
 #define KTEST_H
@@ -22,7 +22,7 @@ struct ktest_case {
 };
 
 struct worker {
-    uint32_t thread, sched;
+    uint32_t thread, sched, stack;
     struct k_utcb *utcb;
     uint64_t stack_top;
 };
@@ -40,7 +40,9 @@ struct worker {
 
 extern const struct ktest_case cap_cases[], sweep_cases[], memory_cases[], ipc_cases[], transfer_cases[], notification_cases[], sched_cases[], switch_cases[], fault_cases[], upcall_cases[], device_cases[];
 
-uint32_t slot_new(void);
+uint32_t slot_new(void);                        /* an empty slot */
+uint32_t slots_new(uint32_t count);             /* so many in a row */
+void slot_free(uint32_t slot);                  /* its capability is deleted and nobody means it any more */
 uint64_t va_new(uint64_t bytes);                /* unused addresses, 2 MiB aligned */
 uint32_t ram_new(uint64_t bytes);               /* slot of a fresh memory object */
 void *ram_map(uint64_t bytes);                  /* fresh memory, mapped read-write */

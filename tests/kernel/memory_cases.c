@@ -253,6 +253,198 @@ static const char *boot_info_tells_the_abi(void)
     return NULL;
 }
 
+/* --- what takes effect at once --- */
+
+static void load_and_store(uint64_t arg, struct k_utcb *utcb)
+{
+    struct job *job = (struct job *)arg;
+    (void)utcb;
+    job->b = *(volatile uint64_t *)job->a;
+    job->count++;
+    *(volatile uint64_t *)job->a = job->b + 1;
+    job->count++;
+    worker_done();
+}
+
+/* How far a worker comes at this address: 0 it cannot read, 1 it can read only, 2 it can write. */
+static uint64_t reach(uint64_t va)
+{
+    struct job *job = job_new();
+    struct worker w = worker_make(ABOVE, 10000, 10000);
+    job->a = va;
+    worker_start(&w, load_and_store, (uint64_t)job);
+    worker_end(&w);
+    return job->count;
+}
+
+static const char *protect_takes_effect_at_once(void)
+{
+    uint64_t p = (uint64_t)ram_map(40 * PAGE);
+    for (unsigned i = 0; i < 40; i++) {
+        ((volatile uint64_t *)p)[i * 512] = i; /* the translation is in use */
+    }
+    EXPECT(l4_protect(K_SLOT_SELF, p, 40 * PAGE, K_RIGHT_READ) == K_OK);
+    EXPECT(reach(p) == 1 && reach(p + 20 * PAGE) == 1 && reach(p + 39 * PAGE) == 1);
+    EXPECT(l4_protect(K_SLOT_SELF, p + 20 * PAGE, PAGE, RW) == K_OK);
+    EXPECT(reach(p + 19 * PAGE) == 1 && reach(p + 20 * PAGE) == 2 && reach(p + 21 * PAGE) == 1);
+    return NULL;
+}
+
+static const char *unmap_takes_effect_at_once(void)
+{
+    uint64_t p = (uint64_t)ram_map(40 * PAGE);
+    for (unsigned i = 0; i < 40; i++) {
+        ((volatile uint64_t *)p)[i * 512] = i;
+    }
+    EXPECT(l4_unmap(K_SLOT_SELF, p + PAGE, PAGE) == K_OK);
+    EXPECT(reach(p) == 2 && reach(p + PAGE) == 0 && reach(p + 2 * PAGE) == 2);
+    EXPECT(l4_unmap(K_SLOT_SELF, p, 40 * PAGE) == K_OK);
+    EXPECT(reach(p) == 0 && reach(p + 20 * PAGE) == 0 && reach(p + 39 * PAGE) == 0);
+    return NULL;
+}
+
+static const char *revoke_takes_effect_at_once(void)
+{
+    enum { PAGES = 200 }; /* more than one step */
+    uint32_t m = ram_new(PAGES * PAGE), child = slot_new();
+    uint64_t va = va_new(PAGES * PAGE);
+    EXPECT(l4_memory_create(m, child, 0, PAGES * PAGE) == K_OK);
+    EXPECT(l4_map(K_SLOT_SELF, child, va, 0, PAGES * PAGE, RW) == K_OK);
+    for (unsigned i = 0; i < PAGES; i++) {
+        ((volatile uint64_t *)va)[i * 512] = i;
+    }
+    EXPECT(l4_cap_revoke(m) == K_OK);
+    EXPECT(reach(va) == 0 && reach(va + 100 * PAGE) == 0 && reach(va + (PAGES - 1) * PAGE) == 0);
+    return NULL;
+}
+
+static const char *deleting_the_last_capability_unmaps(void)
+{
+    uint32_t m = ram_new(PAGE), copy = slot_new();
+    uint64_t va = va_new(PAGE);
+    EXPECT(l4_cap_copy(m, K_SLOT_SELF, copy, K_RIGHT_ALL, 0) == K_OK);
+    EXPECT(l4_map(K_SLOT_SELF, copy, va, 0, PAGE, RW) == K_OK && reach(va) == 2);
+    EXPECT(l4_cap_delete(K_SLOT_SELF, m) == K_OK && reach(va) == 2);
+    EXPECT(l4_cap_delete(K_SLOT_SELF, copy) == K_OK && reach(va) == 0);
+    return NULL;
+}
+
+/* --- writable or executable --- */
+
+static const char *memory_may_be_written_first_and_executed_then(void)
+{
+    uint32_t m = ram_new(PAGE), plain = slot_new();
+    uint64_t a = va_new(PAGE), b = va_new(PAGE);
+    EXPECT(l4_cap_copy(m, K_SLOT_SELF, plain, RW | K_RIGHT_EXEC, 0) == K_OK);
+    EXPECT(l4_map(K_SLOT_SELF, plain, a, 0, PAGE, RW) == K_OK);
+    *(volatile uint8_t *)a = 0xc3; /* ret */
+    EXPECT(l4_unmap(K_SLOT_SELF, a, PAGE) == K_OK);
+    EXPECT(l4_map(K_SLOT_SELF, plain, b, 0, PAGE, RX) == K_OK);
+    ((void (*)(void))b)();
+    EXPECT(l4_map(K_SLOT_SELF, plain, a, 0, PAGE, RW) == K_WX); /* while it is executable */
+    EXPECT(l4_protect(K_SLOT_SELF, b, PAGE, RW) == K_OK); /* one mapping may turn about */
+    EXPECT(l4_protect(K_SLOT_SELF, b, PAGE, RX) == K_OK);
+    ((void (*)(void))b)();
+    EXPECT(l4_protect(K_SLOT_SELF, b, PAGE, RW | K_RIGHT_EXEC) == K_WX);
+    return NULL;
+}
+
+static const char *parts_of_memory_do_not_lead_around_the_rule(void)
+{
+    uint32_t m = ram_new(2 * PAGE), part = slot_new(), plain = slot_new();
+    uint64_t a = va_new(2 * PAGE), b = va_new(2 * PAGE);
+    EXPECT(l4_cap_copy(m, K_SLOT_SELF, plain, RW | K_RIGHT_EXEC | K_RIGHT_SPLIT, 0) == K_OK);
+    EXPECT(l4_memory_create(plain, part, 0, PAGE) == K_OK);
+    EXPECT(l4_map(K_SLOT_SELF, part, a, 0, PAGE, RW) == K_OK);
+    EXPECT(l4_map(K_SLOT_SELF, plain, b, 0, PAGE, RX) == K_WX); /* written by the part, executed by the whole */
+    EXPECT(l4_unmap(K_SLOT_SELF, a, PAGE) == K_OK);
+    EXPECT(l4_map(K_SLOT_SELF, plain, b, 0, PAGE, RW) == K_OK);
+    EXPECT(l4_map(K_SLOT_SELF, part, a, 0, PAGE, RX) == K_WX); /* and the other way round */
+    return NULL;
+}
+
+static const char *protect_does_not_lead_around_the_rule(void)
+{
+    uint32_t m = ram_new(PAGE), plain = slot_new();
+    uint64_t a = va_new(PAGE), b = va_new(PAGE);
+    EXPECT(l4_cap_copy(m, K_SLOT_SELF, plain, RW | K_RIGHT_EXEC, 0) == K_OK);
+    EXPECT(l4_map(K_SLOT_SELF, plain, a, 0, PAGE, K_RIGHT_READ) == K_OK);
+    EXPECT(l4_map(K_SLOT_SELF, plain, b, 0, PAGE, K_RIGHT_READ) == K_OK);
+    EXPECT(l4_protect(K_SLOT_SELF, a, PAGE, RW) == K_OK);
+    EXPECT(l4_protect(K_SLOT_SELF, b, PAGE, RX) == K_WX);
+    EXPECT(l4_protect(K_SLOT_SELF, a, PAGE, K_RIGHT_READ) == K_OK);
+    EXPECT(l4_protect(K_SLOT_SELF, b, PAGE, RX) == K_OK);
+    EXPECT(l4_protect(K_SLOT_SELF, a, PAGE, RW) == K_WX);
+    return NULL;
+}
+
+/* --- large ranges --- */
+
+static const char *large_ranges_cost_few_tables(void)
+{
+    enum { LARGE = 2 << 20, N = 8 };
+    uint32_t m = ram_new((N + 1) * LARGE);
+    uint64_t va = va_new(N * LARGE), before;
+    struct l4_out out;
+    EXPECT(l4_memory_info(m, &out) == K_OK);
+    uint64_t offset = (0 - out.v[1]) & (LARGE - 1);
+    before = free_bytes(K_SLOT_SELF);
+    EXPECT(l4_map(K_SLOT_SELF, m, va, offset, N * LARGE, RW) == K_OK);
+    EXPECT(before - free_bytes(K_SLOT_SELF) <= 4 * PAGE); /* in 4 KiB pages it would take eight tables */
+    EXPECT(l4_unmap(K_SLOT_SELF, va, N * LARGE) == K_OK && l4_memory_info(m, &out) == K_OK && out.v[2] == 0);
+    EXPECT(before - free_bytes(K_SLOT_SELF) <= PAGE); /* tables go back; a page of links may stay */
+    EXPECT(l4_map(K_SLOT_SELF, m, va, offset, N * LARGE, RW) == K_OK);
+    for (unsigned i = 0; i < N; i++) {
+        *(volatile uint64_t *)(va + (i + 1) * LARGE - 8) = i;
+    }
+    for (unsigned i = 0; i < N; i++) {
+        EXPECT(*(volatile uint64_t *)(va + (i + 1) * LARGE - 8) == i);
+    }
+    EXPECT(l4_protect(K_SLOT_SELF, va + 3 * LARGE + PAGE, PAGE, K_RIGHT_READ) == K_OK); /* splits one */
+    EXPECT(reach(va + 3 * LARGE + PAGE) == 1 && reach(va + 3 * LARGE) == 2 && reach(va + 4 * LARGE) == 2);
+    EXPECT(l4_unmap(K_SLOT_SELF, va, N * LARGE) == K_OK && reach(va + 5 * LARGE) == 0);
+    EXPECT(l4_memory_info(m, &out) == K_OK && out.v[2] == 0);
+    return NULL;
+}
+
+static const char *large_range_in_small_pages_arrives_whole(void)
+{
+    enum { BYTES = 12 << 20 };
+    uint32_t m = ram_new(BYTES + (2 << 20));
+    uint64_t va = va_new(BYTES + (2 << 20)) + PAGE;
+    struct l4_out out;
+    EXPECT(l4_memory_info(m, &out) == K_OK);
+    uint64_t offset = (0 - out.v[1]) & ((2 << 20) - 1); /* aligned where va is not: no large page fits */
+    EXPECT(l4_map(K_SLOT_SELF, m, va, offset, BYTES, RW) == K_OK);
+    for (uint64_t at = 0; at < BYTES; at += PAGE) {
+        *(volatile uint64_t *)(va + at) = at;
+    }
+    for (uint64_t at = 0; at < BYTES; at += PAGE) {
+        EXPECT(*(volatile uint64_t *)(va + at) == at);
+    }
+    EXPECT(l4_memory_info(m, &out) == K_OK && out.v[2] == BYTES / PAGE);
+    EXPECT(l4_unmap(K_SLOT_SELF, va, BYTES) == K_OK && l4_memory_info(m, &out) == K_OK && out.v[2] == 0);
+    return NULL;
+}
+
+static const char *failed_map_tells_how_far_it_came(void)
+{
+    enum { BYTES = 8 << 20 };
+    uint32_t m = ram_new(BYTES);
+    uint64_t va = va_new(BYTES) + PAGE, left;
+    struct l4_out out;
+    EXPECT(l4_map(K_SLOT_SELF, m, va + (5 << 20), 0, PAGE, RW) == K_OK); /* in the way */
+    EXPECT(l4_syscall(K_SYS_MAP, K_SLOT_SELF, m, va, 0, 6 << 20, RW, &out) == K_BUSY);
+    left = out.v[0];
+    EXPECT(left >= va && left <= va + (5 << 20));
+    EXPECT(left == va || reach(left - PAGE) == 2);
+    EXPECT(reach(left) == 0);
+    EXPECT(left == va || l4_unmap(K_SLOT_SELF, va, left - va) == K_OK);
+    EXPECT(l4_map(K_SLOT_SELF, m, va, 0, 6 << 20, RW) == K_BUSY); /* the library takes back what was mapped */
+    EXPECT(reach(va) == 0 && reach(va + (4 << 20)) == 0 && reach(va + (5 << 20)) == 2);
+    return NULL;
+}
+
 #define CASE(f) {#f, f}
 const struct ktest_case memory_cases[] = {
     CASE(mapped_memory_keeps_what_is_written),
@@ -276,5 +468,15 @@ const struct ktest_case memory_cases[] = {
     CASE(map_of_a_poor_task_is_no_memory_and_maps_nothing),
     CASE(image_is_read_only),
     CASE(boot_info_tells_the_abi),
+    CASE(protect_takes_effect_at_once),
+    CASE(unmap_takes_effect_at_once),
+    CASE(revoke_takes_effect_at_once),
+    CASE(deleting_the_last_capability_unmaps),
+    CASE(memory_may_be_written_first_and_executed_then),
+    CASE(parts_of_memory_do_not_lead_around_the_rule),
+    CASE(protect_does_not_lead_around_the_rule),
+    CASE(large_ranges_cost_few_tables),
+    CASE(large_range_in_small_pages_arrives_whole),
+    CASE(failed_map_tells_how_far_it_came),
     CASES_END,
 };

@@ -507,6 +507,22 @@ static const char *deleted_timer_never_fires(void)
     return NULL;
 }
 
+static const char *forty_timers_at_one_moment_all_fire(void)
+{
+    enum { N = 40 }; /* more than one interrupt serves */
+    uint32_t timer[N];
+    uint64_t at = l4_now_ns() + 2 * MS, word;
+    for (unsigned i = 0; i < N; i++) {
+        timer[i] = notification_new();
+        EXPECT(l4_notification_timer(timer[i], at, i + 1) == K_OK);
+    }
+    l4_sleep(at + MS);
+    for (unsigned i = 0; i < N; i++) {
+        EXPECT(l4_poll(timer[i], &word) == K_OK && word == i + 1);
+    }
+    return NULL;
+}
+
 #define CASE(f) {#f, f}
 const struct ktest_case sched_cases[] = {
     CASE(higher_thread_runs_at_once),
@@ -535,5 +551,6 @@ const struct ktest_case sched_cases[] = {
     CASE(timer_raises_its_bits),
     CASE(timer_is_moved_and_cancelled),
     CASE(deleted_timer_never_fires),
+    CASE(forty_timers_at_one_moment_all_fire),
     CASES_END,
 };

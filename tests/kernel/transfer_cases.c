@@ -13,14 +13,6 @@ static void receive_caps(uint64_t arg, struct k_utcb *utcb)
     receive_once(arg, utcb);
 }
 
-static uint32_t four_slots(void)
-{
-    uint32_t first = slot_new();
-    for (unsigned i = 1; i < K_MSG_CAPS_MAX; i++) {
-        slot_new();
-    }
-    return first;
-}
 
 static const char *capability_arrives_in_the_named_slot(void)
 {
@@ -30,7 +22,7 @@ static const char *capability_arrives_in_the_named_slot(void)
     struct l4_out out;
     struct worker w;
     EXPECT(l4_cap_copy(n, K_SLOT_SELF, weak, K_RIGHT_WRITE | K_RIGHT_GRANT, 0x40) == K_OK);
-    job->slot = four_slots();
+    job->slot = slots_new(K_MSG_CAPS_MAX);
     w = run(receive_caps, job, ABOVE);
     l4_utcb->send_caps[0] = weak;
     EXPECT(l4_send(job->ep, &m) == K_OK && job->count == 1);
@@ -52,7 +44,7 @@ static const char *four_capabilities_arrive_at_once(void)
     struct worker w;
     l4_utcb->send_caps[0] = notification_new(), l4_utcb->send_caps[1] = endpoint_new();
     l4_utcb->send_caps[2] = ram_new(4096), l4_utcb->send_caps[3] = K_SLOT_BOOT_THREAD;
-    job->slot = four_slots();
+    job->slot = slots_new(K_MSG_CAPS_MAX);
     w = run(receive_caps, job, ABOVE);
     EXPECT(l4_send(job->ep, &m) == K_OK);
     for (uint32_t i = 0; i < 4; i++) {
@@ -112,7 +104,7 @@ static const char *message_with_one_bad_capability_moves_none(void)
     struct l4_msg m = {K_TAG_CAPS(K_TAG(0, 0), 2), 0, {0}};
     struct l4_out out;
     struct worker w;
-    job->slot = four_slots();
+    job->slot = slots_new(K_MSG_CAPS_MAX);
     w = run(receive_caps, job, ABOVE);
     l4_utcb->send_caps[0] = notification_new();
     l4_utcb->send_caps[1] = slot_new();

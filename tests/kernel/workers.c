@@ -5,9 +5,11 @@
 struct worker worker_make(uint32_t priority, uint64_t budget_us, uint64_t period_us)
 {
     enum { STACK_BYTES = 16384 };
-    struct worker w = {slot_new(), K_SLOT_NONE, (struct k_utcb *)va_new(4096), 0};
+    struct worker w = {slot_new(), K_SLOT_NONE, ram_new(STACK_BYTES), (struct k_utcb *)va_new(4096), 0};
+    uint64_t va = va_new(STACK_BYTES);
 
-    w.stack_top = (uint64_t)ram_map(STACK_BYTES) + STACK_BYTES - 8;
+    must("MAP of a stack", l4_map(K_SLOT_SELF, w.stack, va, 0, STACK_BYTES, K_RIGHT_READ | K_RIGHT_WRITE));
+    w.stack_top = va + STACK_BYTES - 8;
     must("THREAD_CREATE", l4_thread_create(K_SLOT_SELF, w.thread, (uint64_t)w.utcb));
     if (budget_us) {
         w.sched = slot_new();
@@ -29,13 +31,23 @@ struct worker worker_run(worker_entry *entry, uint64_t arg, uint32_t priority)
     return w;
 }
 
+/* Forget a slot that may be empty already: some cases end parts of a worker themselves. */
+static void drop(uint32_t slot)
+{
+    enum k_status status = l4_cap_delete(K_SLOT_SELF, slot);
+    if (status != K_NO_CAP) {
+        must("CAP_DELETE of a worker", status);
+    }
+    slot_free(slot);
+}
+
 void worker_end(const struct worker *w)
 {
-    l4_thread_stop(w->thread);
-    must("CAP_DELETE of a thread", l4_cap_delete(K_SLOT_SELF, w->thread));
+    drop(w->thread);
     if (w->sched != K_SLOT_NONE) {
-        must("CAP_DELETE of a sched", l4_cap_delete(K_SLOT_SELF, w->sched));
+        drop(w->sched);
     }
+    drop(w->stack);
 }
 
 void worker_done(void)
