@@ -55,6 +55,7 @@ Recovery (driven by the workstation alone)
     rx_offset again). The board first writes STATUS (with tx_sent as before the POLL), then obeys
     RETRANSMIT. A POLL for a session that is not current gets STATUS with the board's own session
     number (0: none) and no entries; the workstation then says HELLO with a new number.
+    A PollEntry grants no window: what the last ACK (or the HELLO) granted counts from its offset.
     The workstation polls when it saw a gap, when the line was idle for a while with something
     outstanding, and as a heartbeat. Loss of POLL or STATUS is healed by the next POLL.
 

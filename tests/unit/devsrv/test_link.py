@@ -168,6 +168,64 @@ def test_output_waits_for_credit_and_goes_on_with_it(board: Board) -> None:
     assert (frame.offset, frame.payload) == (4, b"456789")
 
 
+def test_a_window_drawn_back_below_what_was_sent_stops_output(board: Board) -> None:
+    board.boot(usual())
+    hello(board, 5)
+    board.write(8, b"0123456789")
+    board.take()
+    board.feed(ack(8, 2, 4))
+    board.write(8, b"more")
+    assert frames_of(board.take()) == []
+    board.feed(poll(5, 1, (8, 0, 10)))  # grants no window of its own: the last one counts from its offset
+    assert [frame.payload for frame in frames_of(board.take())][1:] == [b"more"]
+
+
+def test_a_new_session_sends_again_and_forgets_the_old_ones_poll(board: Board) -> None:
+    board.boot(usual())
+    hello(board, 5)
+    board.write(8, b"0123456789")
+    assert frames_of(board.take())[-1].payload == b"0123456789"
+    both = wire.Hello.build({"session": 6, "version": wire.VERSION, "window": 4096})
+    board.feed(poll(5, 1)[:-1] + encode(Frame(0, wire.FrameType.HELLO, 0, both)))
+    frames = [frame for frame in frames_of(board.take()) if frame.type is not wire.FrameType.STATUS]
+    assert [frame.type for frame in frames] == [wire.FrameType.HELLO_REPLY, wire.FrameType.DATA]
+    assert (frames[1].offset, frames[1].payload) == (0, b"0123456789")
+
+
+def test_old_sessions_status_never_follows_the_new_ones_hello_reply(link_board: Board) -> None:
+    link_board.boot(usual())
+    hello(link_board, 5)
+    new = wire.Hello.build({"session": 6, "version": wire.VERSION, "window": 4096})
+    link_board.feed(poll(5, 1) + encode(Frame(0, wire.FrameType.HELLO, 0, new)))
+    assert [frame.type for frame in frames_of(link_board.take())] == [wire.FrameType.HELLO_REPLY]
+
+
+def test_requests_without_room_are_dropped_whole(board: Board) -> None:
+    board.boot(usual())
+    hello(board, 5)
+    for number in range(1, 8):
+        head = wire.Request.build({"id": number, "op": 0, "reserved": 0})
+        board.feed(encode(Frame(MANAGEMENT, wire.FrameType.REQUEST, 0, head + b"q" * 1000)))
+    board.root()  # asserts that records come whole
+    assert [number for session, number, data in board.asked] == [1, 2, 3, 4]
+    assert {(session, data) for session, number, data in board.asked} == {(5, b"q" * 1000)}
+
+
+OUT_CONSUMER = 128
+
+
+def test_a_state_that_disagrees_with_the_ring_is_made_sensible(board: Board) -> None:
+    board.boot(usual())
+    hello(board, 5, window=3)
+    board.write(8, b"0123456789")
+    board.take()
+    board.op("P", board.channels[8], OUT_CONSUMER, (5).to_bytes(4, "little"))
+    board.restart()
+    board.feed(ack(8, 5, 100))
+    data = [frame for frame in frames_of(board.take()) if frame.type is wire.FrameType.DATA]
+    assert [(frame.offset, frame.payload) for frame in data] == [(5, b"56789")]
+
+
 def test_acknowledgements_backwards_or_past_what_was_sent_are_dropped(board: Board) -> None:
     board.boot(usual())
     hello(board, 5)
