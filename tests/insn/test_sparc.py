@@ -9,12 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from l4vm.binding.machine import Engine, Machine, Stop
+from tests.insn.words import CODE, DATA, M32, PSR, RAM, alu, fpop, imm, memory, run
 
-RAM = 0x40000000
-CODE = RAM + 0x2000
-DATA = RAM + 0x8000
-M32 = 0xFFFFFFFF
-PSR = 0x10A0  # EF, S, ET, window 0
 N, Z, V, C = 8, 4, 2, 1
 VALUES = (0, 1, 2, 0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFFFFFF, 0x12345678, 0xF13CBACC)
 Result = tuple[int, int | None]
@@ -29,28 +25,6 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
 
 def signed(value: int) -> int:
     return value - (1 << 32) if value >> 31 else value
-
-
-def run(machine: Machine, *words: int, insns: int = 0) -> None:
-    machine.write(CODE, struct.pack(f">{len(words) + 4}I", *words, *[0x01000000] * 4))
-    machine["pc"] = CODE
-    assert machine.run(insns or len(words)) is Stop.BUDGET
-
-
-def alu(op3: int, rd: int = 10, rs1: int = 8, rs2: int = 9) -> int:
-    return 2 << 30 | rd << 25 | op3 << 19 | rs1 << 14 | rs2
-
-
-def imm(op3: int, rd: int, rs1: int, value: int) -> int:
-    return 2 << 30 | rd << 25 | op3 << 19 | rs1 << 14 | 1 << 13 | value & 0x1FFF
-
-
-def memory(op3: int, rd: int, rs1: int = 8, value: int = 0) -> int:
-    return 3 << 30 | rd << 25 | op3 << 19 | rs1 << 14 | 1 << 13 | value & 0x1FFF
-
-
-def fpop(opf: int, rd: int = 0, rs1: int = 2, rs2: int = 4, op3: int = 0x34) -> int:
-    return 2 << 30 | rd << 25 | op3 << 19 | rs1 << 14 | opf << 5 | rs2
 
 
 def nz(value: int) -> int:
