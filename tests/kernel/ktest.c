@@ -2,6 +2,8 @@
 /* Kernel tests: tools for the cases, the list of groups and the report. See ktest.h. */
 #include "ktest.h"
 
+#define GUARD_NS 60000000000ull
+
 static uint32_t next_slot = 512;
 static uint64_t next_va = 0x100000000ull, ram_used;
 
@@ -139,12 +141,40 @@ void spin_until(uint64_t ns)
     }
 }
 
+/* A case that makes main fault or wait for ever ends the run at once: in an idle machine that counts instructions, board time passes quickly. */
+static void guard(uint64_t ep, struct k_utcb *utcb)
+{
+    struct l4_msg m = {0};
+    enum k_status status = l4_recv((uint32_t)ep, K_SLOT_NONE, l4_now_ns() + GUARD_NS, &m);
+
+    l4_utcb = utcb; /* debug text goes through the caller's */
+    l4_debug_puts(status == K_TIMEOUT ? "FAIL 0 the running case does not end\n" : "FAIL 0 the running case made main fault at rip ");
+    if (status == K_OK) {
+        put_number(m.mr[3]);
+        l4_debug_puts(", vector ");
+        put_number(m.mr[0]);
+        l4_debug_puts("\n");
+    }
+    l4_shutdown(1);
+    worker_done();
+}
+
+static void guard_start(void)
+{
+    uint32_t ep = endpoint_new();
+    struct worker w = worker_make(K_PRIORITY_MAX, 10000, 10000);
+
+    must("THREAD_FAULT_HANDLER of main", l4_thread_fault_handler(K_SLOT_BOOT_THREAD, ep, 0));
+    worker_start(&w, guard, ep);
+}
+
 int main(void)
 {
     static const struct ktest_case *const groups[] = {cap_cases, sweep_cases, memory_cases, ipc_cases, transfer_cases, notification_cases, sched_cases, switch_cases, fault_cases, upcall_cases, device_cases};
     uint64_t number = 0, failed = 0;
 
     must("THREAD_CONFIGURE of main", l4_thread_configure(K_SLOT_BOOT_THREAD, K_SLOT_BOOT_SCHED, MAIN_PRIORITY, 0));
+    guard_start();
     for (unsigned g = 0; g < sizeof groups / sizeof groups[0]; g++) {
         for (const struct ktest_case *c = groups[g]; c->run; c++) {
             const char *why = c->run();
