@@ -57,7 +57,7 @@ boot_entry:
         wrmsr
         movl    %cr0, %eax
         andl    $0xfffffffb, %eax       # EM off
-        orl     $0x80010002, %eax       # PG, WP, MP
+        orl     $0x80010022, %eax       # PG, WP, NE, MP
         movl    %eax, %cr0
         lgdt    boot_gdt_pointer
         ljmp    $8, $long_mode

@@ -14,7 +14,7 @@
  */
 #include "kernel.h"
 
-enum { PRIORITIES = 256, MIN_NS = 1000, EXPIRE_MAX = 16 };
+enum { PRIORITIES = 256, MIN_NS = 1000, EXPIRE_MAX = 16, CHECK_EXITS = 256 };
 
 struct thread *current;
 static struct node queues[PRIORITIES];
@@ -457,7 +457,9 @@ void kernel_exit(void)
     struct thread *next = queue_first();
 
 #ifdef K_DEBUG
-    accounts_check();
+    static unsigned exits;
+    if (exits++ % CHECK_EXITS == 0)
+        accounts_check();
 #endif
     if (next != current) {
         charge(now_ns());
@@ -465,10 +467,11 @@ void kernel_exit(void)
         if (next) {
             vspace_load(next->task);
             x64_stack_set(&next->frame + 1);
-            x64_io_set(next->task);
             fpu_switch(next);
         }
     }
+    if (next)
+        x64_io_set(next->task);
     timer_program();
     if (!next)
         x64_idle();

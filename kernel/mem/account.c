@@ -176,7 +176,7 @@ void object_free(struct object *object, void *block)
     block_free(object->payer, block);
 }
 
-/* Debug builds call this at every exit: free pages and used bytes are the whole pool. */
+/* Debug builds call this at every CHECK_EXITS-th exit: free pages and used bytes are the whole pool. */
 void accounts_check(void)
 {
     uint64_t used = 0;

@@ -54,6 +54,7 @@ static void tables_load(void)
         uint64_t at = (uint64_t)x64_vectors + 16 * v;
         idt[v] = (struct gate){(uint16_t)at, X64_KERNEL_CS, 0, 0x8e, (uint16_t)(at >> 16), (uint32_t)(at >> 32), 0};
     }
+    idt[X64_BP].type = 0xee; /* INT3 is allowed in user mode */
     idt[X64_DB].ist = 1;
     idt[X64_NMI].ist = 2;
     idt[X64_DF].ist = 3;

@@ -49,7 +49,7 @@ enum {
     X64_VECTOR_IRQ = 0x40, /* + gsi */
     X64_IRQS = 64,
 };
-enum { X64_DB = 1, X64_NMI = 2, X64_NM = 7, X64_DF = 8, X64_GP = 13, X64_PF = 14, X64_MC = 18 };
+enum { X64_DB = 1, X64_NMI = 2, X64_BP = 3, X64_NM = 7, X64_DF = 8, X64_GP = 13, X64_PF = 14, X64_MC = 18 };
 /* Flags that a user may have: CF PF AF ZF SF DF OF, TF, RF, ID, and IF always set. */
 #define X64_RFLAGS_USER 0x210dd5ull
 #define X64_RFLAGS_IF 0x200ull
