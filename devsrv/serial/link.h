@@ -96,6 +96,9 @@ bool ds_link_open(struct ds_link *link, void *memory, uint64_t bytes, uint64_t b
  */
 bool ds_link_add(struct ds_link *link, uint8_t number, uint8_t kind, const uint8_t *name, void *memory, uint64_t bytes);
 
+/** Begin with this session open, and say so by a HELLO_REPLY; nothing when there was a session already. After the last ds_link_add. */
+void ds_link_preset(struct ds_link *link, uint32_t session, uint32_t window);
+
 /** Take bytes from the wire. */
 void ds_link_receive(struct ds_link *link, const uint8_t *bytes, unsigned count);
 

@@ -28,6 +28,15 @@ static void session_start(struct ds_link *link, uint32_t session, uint32_t windo
     __atomic_store_n(&state->session, session, __ATOMIC_RELEASE);
 }
 
+void ds_link_preset(struct ds_link *link, uint32_t session, uint32_t window)
+{
+    if (link->state->session == 0 && session != 0) {
+        session_start(link, session, window);
+        link->hello_owed = true;
+        link->hello_session = session;
+    }
+}
+
 static bool take_hello(struct ds_link *link, const uint8_t *payload, size_t count)
 {
     struct link_hello hello;

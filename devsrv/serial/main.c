@@ -2,7 +2,8 @@
 /*
  * The serial server: one UART, the link over it, and the rings of all channels.
  *
- * Arguments: RING, one per channel, in the order of the wake bits; CAP "irq", "wake", "supervisor"; MEMORY "state"; VALUE "port", "baud", "clock_hz".
+ * Arguments: RING, one per channel, in the order of the wake bits; CAP "irq", "wake", "supervisor"; MEMORY "state"; VALUE "port", "baud", "clock_hz";
+ * MEMORY "boot" (may be missing): struct k_boot_info, whose command line may ask for a session from the start (preset.h).
  * Wake word: bit 0 the interrupt, bit 1 + n the client of ring n. The word only says that there is something to do: each wake looks at everything.
  *
  * It may be ended at any instruction and started anew. All it needs then lies in root's memory: the rings and the state. So a start does not wait
@@ -12,6 +13,7 @@
 #include "devsrv/supervisor.h"
 #include "l4/l4.h"
 #include "link.h"
+#include "preset.h"
 #include "uart16550.h"
 
 enum {
@@ -61,6 +63,18 @@ static void serial_open_link(struct serial *s)
     }
 }
 
+/* Open the session that the loader's command line asks for, if it does. */
+static void serial_preset(struct serial *s)
+{
+    const struct arg_entry *entry = ds_args_find(ARG_KIND_MEMORY, "boot");
+    const struct k_boot_info *boot = entry ? (const struct k_boot_info *)(uintptr_t)entry->va : NULL;
+    struct preset preset;
+    if (boot && entry->bytes >= sizeof *boot && boot->abi_version == K_ABI_VERSION &&
+        preset_read(boot->command_line, sizeof boot->command_line, &preset)) {
+        ds_link_preset(&s->link, preset.session, preset.window);
+    }
+}
+
 static void serial_open(struct serial *s)
 {
     if (!ds_args_open()) {
@@ -69,6 +83,7 @@ static void serial_open(struct serial *s)
     s->wake = cap_slot("wake", "the argument CAP wake is missing");
     s->irq = cap_slot("irq", "the argument CAP irq is missing");
     serial_open_link(s);
+    serial_preset(s);
     uint64_t port = ds_args_value("port", 0), clock_hz = ds_args_value("clock_hz", 0), baud = ds_args_value("baud", 0);
     if (port == 0 || port > UINT16_MAX - 7 || clock_hz > UINT32_MAX || baud > UINT32_MAX) {
         serial_fail("the arguments VALUE port, clock_hz and baud are missing or out of range");

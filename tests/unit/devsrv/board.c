@@ -117,6 +117,10 @@ static uint32_t op_do(uint8_t op, uint32_t a, uint32_t b, uint32_t n)
     case 'O':
         board_boot(a, b, payload, n);
         return 0;
+    case 'B':
+        memset(board.command_line, 0, sizeof board.command_line);
+        memcpy(board.command_line, payload, n < sizeof board.command_line ? n : sizeof board.command_line);
+        return 0;
     case 'R':
         server_start();
         return 0;

@@ -26,6 +26,7 @@ struct board {
     unsigned channel_count;
     uint32_t signals; /* clients that were signalled, by bit */
     uint64_t boots;
+    char command_line[256]; /* the loader's; NUL-terminated when shorter */
 };
 
 extern struct board board;

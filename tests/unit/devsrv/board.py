@@ -18,7 +18,7 @@ from l4vm.link.session import Data, Session, State
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 LIB = [ROOT / "devsrv/lib" / name for name in ("ring.c", "cobs.c", "crc32.c")]
-LINK = [ROOT / "devsrv/serial" / name for name in ("link.c", "link_in.c", "link_out.c")]
+LINK = [ROOT / "devsrv/serial" / name for name in ("link.c", "link_in.c", "link_out.c", "preset.c")]
 PARTS = ("devsrv/include", "devsrv/serial", "kernel/include", "kernel/user/include")
 INCLUDE = [HERE, *(ROOT / part for part in PARTS)]
 FLAGS = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror"]
@@ -104,8 +104,11 @@ class Board:
         cast(BinaryIO, self.process.stdout).close()
         return code
 
-    def boot(self, channels: list[Channel], out_bytes: int = 16384, in_bytes: int = 4096) -> None:
+    def boot(
+        self, channels: list[Channel], out_bytes: int = 16384, in_bytes: int = 4096, command_line: bytes = b""
+    ) -> None:
         """Begin with fresh memory."""
+        self.op("B", data=command_line)
         self.channels = {channel.number: index for index, channel in enumerate(channels)}
         self.op("O", out_bytes, in_bytes, b"".join(channel.packed() for channel in channels))
         self.asked.clear()
@@ -167,10 +170,10 @@ class Board:
 class Wire:
     """A session, a board, and the line between; `faults` says what happens to each write."""
 
-    def __init__(self, board: Board, faults: Iterable[tuple[str, int]] = ()) -> None:
+    def __init__(self, board: Board, faults: Iterable[tuple[str, int]] = (), preset: bool = False) -> None:
         self.board = board
         self.now = 0.0
-        self.session = Session(41, self.now)
+        self.session = Session(41, self.now, preset)
         self.deframer = Deframer()
         self.received: dict[int, bytearray] = {}
         self.got: dict[int, bytearray] = {}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The link core alone as the test board's server (board.h). */
 #include "board.h"
+#include "preset.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,10 @@ void server_start(void)
         if (!ds_link_add(&link_core, c->number, c->kind, c->name, c->memory, c->bytes)) {
             abort();
         }
+    }
+    struct preset preset;
+    if (preset_read(board.command_line, sizeof board.command_line, &preset)) {
+        ds_link_preset(&link_core, preset.session, preset.window);
     }
     turn();
 }

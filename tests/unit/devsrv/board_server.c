@@ -16,12 +16,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { SLOT_WAKE = 1, SLOT_IRQ = 2, SLOT_SUPERVISOR = 3, SLOT_CLIENT = 16, ARGS_FIXED = 7 };
+enum { SLOT_WAKE = 1, SLOT_IRQ = 2, SLOT_SUPERVISOR = 3, SLOT_CLIENT = 16, ARGS_FIXED = 8 };
 
 int serial_main(void);
 
 static struct k_utcb utcb;
 struct k_utcb *l4_utcb = &utcb;
+static struct k_boot_info boot_info;
 static uint64_t wake_word, now_ns;
 static bool start_wanted;
 static jmp_buf process;
@@ -46,6 +47,11 @@ static void args_write(void)
     struct arg_entry *state = arg_add(at++, ARG_KIND_MEMORY, "state", 0, 0);
     state->va = (uintptr_t)board.state;
     state->bytes = 4096;
+    struct arg_entry *boot = arg_add(at++, ARG_KIND_MEMORY, "boot", 0, 0);
+    boot_info = (struct k_boot_info){.abi_version = K_ABI_VERSION};
+    memcpy(boot_info.command_line, board.command_line, sizeof boot_info.command_line);
+    boot->va = (uintptr_t)&boot_info;
+    boot->bytes = sizeof boot_info;
     for (unsigned i = 0; i < board.channel_count; i++) {
         struct board_channel *c = &board.channel[i];
         struct arg_entry *ring = arg_add(at++, ARG_KIND_RING, (const char *)c->name, SLOT_CLIENT + i, c->number | c->kind << 8);

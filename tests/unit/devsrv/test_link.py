@@ -449,6 +449,46 @@ def test_records_of_another_session_are_dropped_and_damaged_ones_counted(board: 
     assert line.board.page(MANAGEMENT)["out_producer"] == line.board.page(MANAGEMENT)["out_consumer"]
 
 
+def test_a_session_open_at_the_start_needs_no_word_from_the_workstation(board: Board) -> None:
+    board.boot(usual(), 65536, command_line=b"/boot/demo.elf session=41 window=65536")
+    line = Wire(board, preset=True)
+    line.write(8, b"x" * 40000)
+    for _ in range(20):
+        line.step()
+    assert (bytes(line.received[8]), board.state()["received"]) == (b"x" * 40000, 0)
+    board.restart()
+    line.write(8, b"y" * 100000)
+    line.session.send(8, b"hello")
+    line.settle()
+    assert bytes(line.received[8]) == b"x" * 40000 + b"y" * 100000
+    assert bytes(line.got[8]) == b"hello"
+    assert [event for event in line.events if isinstance(event, (Opened, Lost))] == line.events[:1]
+
+
+@pytest.mark.parametrize(
+    ("words", "session"),
+    [
+        (b"session=41 window=65536", 41),
+        (b"window=1 a  session=4294967295 session", 4294967295),
+        (b"session=4294967296 window=1", 0),
+        (b"session=99999999999999999999999 window=1", 0),
+        (b"session=1", 0),
+        (b"session=1 window=0", 0),
+        (b"session=1x window=9", 0),
+        (b"xsession=1 window=9", 0),
+        (b"session= window=9", 0),
+        (b"a" * 235 + b" session=7 window=900", 7),
+        (b"a" * 239 + b" session=7 window=900", 0),
+        (b"", 0),
+    ],
+)
+def test_command_line_opens_a_session_or_none(board: Board, words: bytes, session: int) -> None:
+    board.boot(usual(), command_line=words)
+    frames = frames_of(board.take())
+    assert [frame.type for frame in frames] == ([wire.FrameType.HELLO_REPLY] if session else [])
+    assert board.state()["session"] == session
+
+
 OUT_PRODUCER, IN_CONSUMER = 64, 256
 
 
