@@ -4,23 +4,16 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from l4vm.binding.machine import Engine, Machine, Stop
-from tests.insn.words import CODE, DATA, M32, PSR, RAM, alu, fpop, imm, memory, run
+from l4vm.binding.machine import Machine, Stop
+from tests.insn.words import CODE, DATA, M32, PSR, RAM, alu, branch, fpop, imm, memory, run
 
 N, Z, V, C = 8, 4, 2, 1
 VALUES = (0, 1, 2, 0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFFFFFF, 0x12345678, 0xF13CBACC)
 Result = tuple[int, int | None]
-
-
-@pytest.fixture(params=list(Engine), ids=lambda engine: engine.name.lower())
-def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    with Machine("leon3", ram_mib=16, engine=request.param, code_mib=1) as made:
-        made["psr"], made["tbr"], made["wim"] = PSR, RAM, 0
-        yield made
 
 
 def signed(value: int) -> int:
@@ -142,14 +135,14 @@ def test_delay_slot_runs_unless_annulled_by_a_branch_not_taken(
 ) -> None:
     machine["psr"] = PSR | (Z << 20 if taken else 0)
     machine["o1"] = machine["o2"] = 0
-    branch = annul << 29 | 1 << 25 | 2 << 22 | 4  # be{,a} .+16
-    run(machine, branch, imm(0, 9, 0, 1), imm(0, 10, 0, 1), insns=1 + slot)
-    assert (machine["o1"], machine["pc"]) == (slot, CODE + 16 if taken else CODE + 8)
+    run(machine, branch(1, 4, annul), imm(0, 9, 0, 1), imm(0, 10, 0, 1))  # be{,a} .+16
+    assert (machine["o1"], machine["o2"]) == (slot, 1 - taken)
+    assert machine["pc"] == (CODE + 16 if taken else CODE + 12)
 
 
 def test_fault_in_a_delay_slot_saves_the_branch_target_as_npc(machine: Machine) -> None:
     machine["psr"], machine["o0"] = PSR | Z << 20, DATA + 1
-    run(machine, 1 << 25 | 2 << 22 | 16, memory(0x00, 10))
+    run(machine, branch(1, 16), memory(0x00, 10))
     assert (machine["l1"], machine["l2"], machine["tbr"] & 0xFF0) == (CODE + 4, CODE + 64, 0x70)
 
 

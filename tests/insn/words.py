@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from l4vm.binding.machine import Machine, Stop
+from l4vm.binding.machine import Engine, Machine, Stop
 
 TABLE = Path(__file__).parents[2] / "translator/guest/sparc/insn.decode"
 RAM = 0x40000000
@@ -18,6 +18,7 @@ DATA = RAM + 0x8000
 M32 = 0xFFFFFFFF
 PSR = 0x10A0  # EF, S, ET, window 0
 NOP = 0x01000000
+STAY = 0x30800000  # ba,a .
 RETURN_BEHIND = bytes.fromhex("81c4a000 81cca004 01000000 01000000")  # jmpl %l2; rett %l2 + 4; nop; nop
 
 
@@ -52,12 +53,26 @@ def branch(cond: int, words: int, annul: int = 0, op2: int = 2) -> int:
 
 
 def put(machine: Machine, *words: int) -> None:
-    """Write a program to CODE, NOPs behind it, and set pc there."""
-    machine.write(CODE, struct.pack(f">{len(words) + 4}I", *words, *[NOP] * 4))
+    """Write a program to CODE, STAY behind it, and set pc there."""
+    machine.write(CODE, struct.pack(f">{len(words) + 16}I", *words, *[STAY] * 16))
     machine["pc"] = CODE
 
 
 def run(machine: Machine, *words: int, insns: int = 0) -> None:
-    """Put a program and run it, each word once unless `insns` says otherwise."""
+    """Put a program and run it and STAY behind it, which changes nothing; or run as many instructions as said.
+
+    A block that is longer than what is left to run would be interpreted: STAY ends the block in time, and the block
+    engine is held to have interpreted nothing.
+    """
     put(machine, *words)
-    assert machine.run(insns or len(words)) is Stop.BUDGET
+    interpreted = machine.stats()["insns_interp"]
+    assert machine.run(insns or len(words) + 4) is Stop.BUDGET
+    if machine.engine is Engine.BLOCK and not insns:
+        assert machine.stats()["insns_interp"] == interpreted
+
+
+def trap_of(machine: Machine) -> int | None:
+    """Return the trap type when pc is at a vector, where STAY holds it; None elsewhere."""
+    inside = RAM <= machine["pc"] < RAM + 0x1000
+    assert not inside or machine["tbr"] == machine["pc"]
+    return machine["pc"] >> 4 & 0xFF if inside else None

@@ -102,6 +102,7 @@ class Machine:
     ) -> None:
         module = extension()
         self.ffi, self.lib = module.ffi, module.lib
+        self.engine = engine
         self._name = self.ffi.new("char[]", name.encode())
         config = self.ffi.new("struct xl_config *")
         config.machine = self._name

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+"""The machine of the instruction tests: each test runs once in the interpreter and once as blocks."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from l4vm.binding.machine import Engine, Machine
+from tests.insn.words import PSR, RAM, STAY
+
+
+@pytest.fixture(params=list(Engine), ids=lambda engine: engine.name.lower())
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """Supervisor, traps enabled, FPU on, MMU off; every trap vector holds the CPU."""
+    with Machine("leon3", ram_mib=16, engine=request.param, code_mib=1) as made:
+        made["psr"], made["tbr"], made["wim"] = PSR, RAM, 0
+        made.write(RAM, struct.pack(">I", STAY) * 1024)
+        yield made
