@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""The short form of the SPARC fuzz runs; the long one is `python -m tests.fuzz.sparc_fuzz --insns 1000000`."""
+"""The short form of the SPARC fuzz runs; the long one is `python -m tests.fuzz`."""
 
 from __future__ import annotations
 
-from tests.fuzz.sparc_fuzz import EngineFuzz, UnicornFuzz
+import random
+
+import pytest
+
+from tests.fuzz import oracle
+from tests.fuzz.oracle import Answer, Oracle, Task
+from tests.fuzz.programs import CODE, DATA, DATA_BYTES, NOP
+from tests.fuzz.sparc_fuzz import EngineFuzz, FuzzError, UnicornFuzz
 
 
 def test_engines_agree_on_random_programs() -> None:
@@ -12,15 +19,49 @@ def test_engines_agree_on_random_programs() -> None:
         for number in range(300):
             fuzz.round(number)
         assert {entry.name for entry in fuzz.sampler.table.entries} == set(fuzz.seen)
+        assert fuzz.compiled > fuzz.insns // 4
     finally:
         fuzz.close()
 
 
-def test_blocks_agree_with_unicorn_on_integer_programs() -> None:
+def test_engines_and_unicorn_agree_on_straight_programs() -> None:
     fuzz = UnicornFuzz(seed=20)
     try:
-        for number in range(40):
+        for number in range(0, 4 * oracle.BATCH, oracle.BATCH):
             fuzz.round(number)
-        assert fuzz.compared > 10
+        assert fuzz.compared > 3 * oracle.BATCH
+        assert set(fuzz.seen) == set(oracle.entries())
     finally:
         fuzz.close()
+
+
+def test_a_wrong_answer_is_reported_with_seed_and_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Oracle.run
+
+    def wrong(self: Oracle, tasks: list[Task]) -> list[Answer | None]:
+        answers = right(self, tasks)
+        assert answers[1] is not None
+        answers[1].registers["l3"] ^= 1
+        return answers
+
+    monkeypatch.setattr(Oracle, "run", wrong)
+    fuzz = UnicornFuzz(seed=21)
+    try:
+        with pytest.raises(FuzzError, match=r"straight, seed 21, program \d+, switches \d+: l3: 0x") as caught:
+            fuzz.round(0, 8)
+        assert f"{CODE:08x}  81804000  wr %g1, %g0, %asr0" in str(caught.value)
+    finally:
+        fuzz.close()
+
+
+def test_a_program_that_kills_the_emulator_costs_only_itself() -> None:
+    data = random.Random(1).randbytes(DATA_BYTES)
+    good = Task([NOP, 0x90102005], {"o0": 0}, data)  # or %g0, 5, %o0
+    fatal = Task([0x91D02000], {"o0": 0}, data)  # ta 0
+    emulator = Oracle()
+    try:
+        answers = emulator.run([good, fatal, good])
+    finally:
+        emulator.close()
+    assert answers == [Answer({"o0": 5}, data), None, Answer({"o0": 5}, data)]
+    assert DATA > CODE

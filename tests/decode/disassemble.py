@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""Text of a SPARC word by the instruction table, for reports and golden files."""
+
+from __future__ import annotations
+
+from l4vm.decode.table import Table
+
+
+def _operand(kind: str, value: int, pc: int) -> str:
+    match kind:
+        case "r":
+            return f"%{'goli'[value // 8]}{value % 8}"
+        case "f":
+            return f"%f{value}"
+        case "d" | "n":
+            return str(value)
+        case "b":
+            return f"{pc + 4 * value & 0xFFFFFFFF:#x}"
+        case _:
+            return f"{value:#x}"
+
+
+def disassemble(table: Table, word: int, pc: int) -> str:
+    """Return the text of a word at `pc`."""
+    entry = table.decode(word)
+    if entry is None:
+        return "illegal"
+    text = entry.text
+    for name, kind in entry.holes():
+        field = entry.field(name)
+        if field is not None:
+            text = text.replace(f"{{{name}:{kind}}}", _operand(kind, field.get(word), pc))
+    return text

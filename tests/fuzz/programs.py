@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""Random SPARC programs with a start state, and how they get into a machine.
+
+`anything` draws any instruction word in any state, with a trap table that skips what traps. `straight` draws long
+blocks of arithmetic and memory accesses under register pressure, with forward branches, annulled slots and windows,
+that neither trap nor leave: they are compiled as few long blocks, and an independent implementation can run them too.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from l4vm.binding.machine import Machine
+from l4vm.decode.sample import Sampler
+from l4vm.decode.table import Entry, read
+from tests.decode.disassemble import disassemble
+
+RAM = 0x40000000
+TRAPS = RAM
+CODE = RAM + 0x2000
+DATA = RAM + 0x8000
+DATA_BYTES = 0x2000  # half of it below DATA
+TABLE = Path(__file__).parents[2] / "translator/guest/sparc/insn.decode"
+NOP = 0x01000000
+STAY = 0x30800000  # ba,a .
+_RETURN_BEHIND = bytes.fromhex("81c4a000 81cca004 01000000 01000000")  # jmpl %l2; rett %l2 + 4; nop; nop
+_WR_G1_Y = 0x81804000
+_ORCC_1 = 0x80902001  # clears icc
+_RD_Y_L4 = 0xA9400000
+_SAVE, _RESTORE = 0x81E02000, 0x81E82000  # with %g0, 0, %g0
+_INTERESTING = (0, 1, 2, 3, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7F800000, 0x7F800001, 0x7FC00000, 0x00800000)
+_DEPTH = 3  # windows that a straight program enters
+_BASES = (5, 6)  # %g5, %g6 point into data, %g7 is an offset; straight programs keep these and %g4
+
+
+@dataclass
+class Program:
+    """Words, what the registers hold before them, and which entries they are of."""
+
+    words: list[int]
+    registers: dict[str, int]
+    entries: list[Entry] = field(default_factory=list)
+
+
+def sampler(rng: random.Random, entries: Sequence[str] = ()) -> Sampler:
+    """Return a sampler of the SPARC table with fields that reach something."""
+    return Sampler(
+        read(TABLE),
+        rng,
+        entries,
+        {
+            "disp22": lambda r: r.randrange(-2, 8),
+            "disp30": lambda r: r.randrange(-2, 8),
+            "asi": lambda r: r.choice((0x02, 0x03, 0x08, 0x0A, 0x0B, 0x10, 0x1C, 0x20, r.getrandbits(8))),
+            "imm": lambda r: r.choice((r.randrange(-64, 64) * 4, r.getrandbits(13), r.randrange(-8, 8))),
+        },
+    )
+
+
+def _value(rng: random.Random) -> int:
+    pick = rng.random()
+    if pick < 0.4:
+        return DATA + rng.randrange(0, 0x1000, 8)
+    if pick < 0.6:
+        return rng.choice(_INTERESTING)
+    return rng.getrandbits(32) if pick < 0.8 else rng.randrange(0, 256)
+
+
+def _registers(rng: random.Random) -> dict[str, int]:
+    registers = {"wim": 0, "tbr": TRAPS, "y": rng.getrandbits(32)}
+    registers |= {f"g{n}": _value(rng) for n in range(1, 8)}
+    registers |= {f"w{w}{bank}{n}": _value(rng) for w in range(8) for bank in "ol" for n in range(8)}
+    return registers | {f"f{n}": rng.choice((rng.getrandbits(32), rng.choice(_INTERESTING))) for n in range(32)}
+
+
+def anything(rng: random.Random, draw: Sampler, length: int) -> Program:
+    """Draw a program of any instructions and a start state for it: user or supervisor, traps or not, FPU or not."""
+    entries = [draw.entry() for _ in range(length)]
+    words = [draw.word(entry) if rng.random() < 0.98 else rng.getrandbits(32) for entry in entries]
+    psr = 0x1020 | (rng.getrandbits(4) << 20) | rng.randrange(8) | rng.choice((0x00, 0x80, 0x80, 0xC0))
+    if rng.random() < 0.1:
+        psr &= ~0x1000
+    registers = {"psr": psr} | _registers(rng)
+    registers["wim"] = rng.choice((0, 0, 1 << rng.randrange(8)))
+    registers["fsr"] = rng.choice((0, rng.getrandbits(2) << 30, rng.getrandbits(32)))
+    return Program(words, registers, entries)
+
+
+def _windows_filled() -> list[int]:
+    """Return code that enters windows, fills their locals and outs from data, and comes back."""
+    words = []
+    for depth in range(_DEPTH):
+        words.append(_SAVE)
+        for rd in range(8, 24, 2):
+            words.append(3 << 30 | rd << 25 | 3 << 19 | _BASES[0] << 14 | 1 << 13 | 64 * depth + 4 * (rd - 8))
+    return words + [_RESTORE] * _DEPTH
+
+
+_FLAGS = ((6, 16), (1, 17), (7, 18), (5, 19))  # neg, e, vs, cs into %l0-%l3
+
+
+def flag_readers() -> list[int]:
+    """Return code that puts N, Z, V, C and Y into %l0-%l4, with no privilege needed."""
+    words = []
+    for cond, rd in _FLAGS:
+        words.append(0x80102000 | rd << 25)  # or %g0, 0, rd
+        words.append(0x20800002 | cond << 25)  # bcc,a .+8
+        words.append(0x80102001 | rd << 25)  # or %g0, 1, rd
+    return [*words, _RD_Y_L4]
+
+
+def _straight_word(rng: random.Random, draw: Sampler, entry: Entry, depth: int) -> int:
+    fixed: dict[str, int] = {}
+    double = entry.name.startswith(("LDD", "STD"))
+    rd = rng.randrange(8, 32) if rng.random() < 0.9 else rng.randrange(4)
+    if depth == 0 and rd >= 24 and entry.value >> 30 == 2 and rng.random() < 0.5:
+        rd -= 16
+    if entry.value >> 30 == 3:
+        size = 8 if double else 4
+        fixed = {"rs1": rng.choice(_BASES), "imm": rng.randrange(-0x800, 0x800, size), "rs2": 7}
+    if "imm" not in fixed and entry.name.startswith(("UDIV", "SDIV")):
+        fixed["imm"] = rng.choice((1, 2, 3, 7, 255, 0xFFF, 0x1FFF, 0x1000))
+    return draw.word(entry, rd=rd & ~1 if double else rd, **fixed)
+
+
+def straight(rng: random.Random, draw: Sampler, length: int) -> Program:
+    """Draw a program without traps that ends by putting icc and Y into locals. `draw` draws arithmetic and accesses."""
+    windows, words, entries = rng.random() < 0.25, [_WR_G1_Y, _ORCC_1], []
+    if windows:
+        words += _windows_filled()
+    depth = shadow = 0
+    while len(entries) < length:
+        entry = draw.entry()
+        entries.append(entry)
+        if rng.random() < 0.06:
+            shadow = rng.randrange(2, 6)
+            words.append(rng.getrandbits(1) << 29 | rng.randrange(16) << 25 | 2 << 22 | shadow)
+        elif windows and not shadow and rng.random() < 0.1 and depth < _DEPTH:
+            words.append(_SAVE)
+            depth += 1
+        elif windows and not shadow and rng.random() < 0.15 and depth:
+            words.append(_RESTORE)
+            depth -= 1
+        words.append(_straight_word(rng, draw, entry, depth))
+        shadow = max(shadow - 1, 0)
+    words += [NOP] * 6 + [_RESTORE] * depth + flag_readers()
+    registers = {"psr": 0x10A0} | _registers(rng) | {"fsr": 0, "g5": DATA, "g6": DATA + 0x400, "g7": 0x40}
+    return Program(words, registers, entries)
+
+
+def load(machine: Machine, program: Program, data: bytes) -> None:
+    """Put a program, its data and its start state into a machine, the MMU off. Behind the program the CPU stays."""
+    machine.write(TRAPS, _RETURN_BEHIND * 256)
+    code = struct.pack(f">{len(program.words)}I", *program.words)
+    machine.write(CODE, code + struct.pack(">I", STAY) * 64)
+    machine.write(DATA - DATA_BYTES // 2, data)
+    for name in ("mmu_control", "mmu_table", "mmu_context", "mmu_sfsr", "mmu_sfar"):
+        machine[name] = 0
+    for name, value in program.registers.items():
+        machine[name] = value
+    machine["pc"] = CODE
+
+
+def difference(first: Machine, second: Machine) -> list[str]:
+    """Return a line for each register that differs."""
+    names = first.register_names()
+    return [f"{name}: {first[name]:#x} != {second[name]:#x}" for name in names if first[name] != second[name]]
+
+
+def listing(program: Program) -> str:
+    """Return the disassembled program and its start state."""
+    table, lines = read(TABLE), []
+    for index, word in enumerate(program.words):
+        pc = CODE + 4 * index
+        lines.append(f"  {pc:08x}  {word:08x}  {disassemble(table, word, pc)}")
+    shown = {name: value for name, value in program.registers.items() if name[0] != "w" or name == "wim"}
+    return "\n".join(lines + [f"  {name} = {value:#x}" for name, value in shown.items()])
