@@ -229,6 +229,13 @@ class Machine:
         if self.lib.xl_reg_set(self._vm, name.encode(), value):
             raise KeyError(name)
 
+    def dump(self, pc: int) -> str:
+        """Return the text of the block at a guest-virtual address: guest words, IR before and after, host bytes."""
+        room = self.lib.xl_dump(self._vm, pc, self.ffi.NULL, 0) + 1
+        text = self.ffi.new("char[]", room)
+        self.lib.xl_dump(self._vm, pc, text, room)
+        return bytes(self.ffi.string(text)).decode()
+
     def stats(self) -> dict[str, int]:
         """Return the counters of struct xl_stats by name."""
         stats = self.ffi.new("struct xl_stats *")

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""The programs whose translations are kept, and which optimisation each one shows.
+
+A program is kept as NAME.txt and, for each switch that shows in it, as NAME.SWITCH.txt. Host addresses of helpers
+differ from run to run and are masked; all other bytes are exact.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from l4vm.binding.machine import Engine, Machine
+from tests.insn.words import CODE, DATA, NOP, PSR, RAM, STAY, alternate, alu, branch, fpop, imm, memory
+
+FOLDER = Path(__file__).parent
+SWITCHES = {"no_chain": 1, "no_dead_put": 2, "no_fuse": 4, "no_fold": 8, "no_jump_cache": 16}  # enum xl_switch
+_CALL = re.compile(r"48[ \n]b8((?:[ \n][0-9a-f]{2}){8})[ \n]ff[ \n]d0")  # movabs $helper, %rax; call *%rax
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A program, what it shows, the switches that change its translation, and the counter each switch stops."""
+
+    title: str
+    words: tuple[int, ...]
+    switches: tuple[str, ...] = ()
+
+
+COUNTERS = {"no_chain": "chained", "no_dead_put": "dead_puts", "no_fuse": "fused", "no_fold": "folded"}
+
+PROGRAMS: dict[str, Shown] = {
+    "compare_and_branch": Shown(
+        "add, compare, branch on equal with its delay slot",
+        (imm(0x00, 8, 8, 5), imm(0x14, 0, 8, 7), branch(1, 4), imm(0x00, 9, 9, 1), STAY),
+        ("no_chain",),
+    ),
+    "branch_annul": Shown(
+        "compare, and a branch that annuls its slot when it is not taken: one compare, one jump",
+        (imm(0x14, 0, 8, 7), branch(1, 4, annul=1), imm(0x00, 9, 9, 1), STAY),
+        ("no_fuse",),
+    ),
+    "constants": Shown(
+        "sethi and or make one constant; a sum of two",
+        (0x11100020, imm(0x02, 8, 8, 0x14), imm(0x00, 9, 8, 4), alu(0x04, 10, 9, 8), STAY),
+        ("no_fold",),
+    ),
+    "dead_puts": Shown(
+        "a register and icc written again before they are read",
+        (imm(0x10, 8, 9, 1), imm(0x10, 8, 9, 2), imm(0x10, 8, 9, 3), STAY),
+        ("no_dead_put",),
+    ),
+    "loop": Shown(
+        "a loop that counts down and chains to itself",
+        (imm(0x14, 9, 9, 1), branch(9, -1), imm(0x00, 8, 8, 2), STAY),
+        ("no_chain",),
+    ),
+    "return": Shown("jmpl through a register, by the jump cache", (imm(0x38, 0, 15, 8), NOP), ("no_jump_cache",)),
+    "memory": Shown(
+        "a word, a signed byte, a pair, and stores of them",
+        (
+            *(memory(0, 9), memory(9, 10, 8, 5), memory(3, 12, 8, 8)),
+            *(memory(4, 9, 8, 16), memory(5, 10, 8, 20), memory(7, 12, 8, 24), STAY),
+        ),
+    ),
+    "windows": Shown("save and restore, each checked against WIM", (imm(0x3C, 14, 14, -96), imm(0x3D, 8, 24, 1), STAY)),
+    "multiply_divide": Shown("umulcc, then udiv by a register", (alu(0x1A, 10), alu(0x0E, 11, 10, 9), STAY)),
+    "floating_point": Shown(
+        "faddd and fcmpd are helpers; a branch on fcc",
+        (fpop(0x42), fpop(0x52, 0, 0, 2, 0x35), NOP, branch(9, 3, 0, 6), NOP),
+    ),
+    "privileged": Shown("wr %psr and a store to the MMU end their blocks", (imm(0x31, 0, 9, 0), NOP, STAY)),
+    "alternate_space": Shown("a user word and a bypass", (alternate(0x10, 10, 0x0A), alternate(0x10, 11, 0x1C), STAY)),
+    "tagged": Shown("taddcctv raises on a tag", (alu(0x22), alu(0x20, 11), STAY)),
+}
+
+
+def masked(text: str) -> str:
+    """Return a dump without the addresses of helpers."""
+    return _CALL.sub(lambda call: call[0].replace(call[1], re.sub(r"[0-9a-f]{2}", "..", call[1])), text)
+
+
+def run(name: str, switches: int) -> tuple[str, dict[str, int]]:
+    """Run a program in the block engine; return the dump of its first block and the counters."""
+    shown = PROGRAMS[name]
+    with Machine("leon3", ram_mib=8, engine=Engine.BLOCK, code_mib=1, switches=switches) as machine:
+        machine["psr"], machine["tbr"], machine["wim"] = PSR, RAM, 0
+        machine.write(RAM, struct.pack(">I", STAY) * 1024)
+        machine.write(CODE, struct.pack(f">{len(shown.words)}I", *shown.words) + struct.pack(">I", STAY) * 16)
+        machine["o0"], machine["o1"], machine["o7"], machine["y"] = DATA, PSR, CODE, 0
+        machine["pc"] = CODE
+        machine.run(300)
+        counters = machine.stats()
+        return masked(machine.dump(CODE)), counters
+
+
+def text(name: str, switch: str = "") -> str:
+    """Return what the golden file of a program and a switch must hold."""
+    title = f"{name}: {PROGRAMS[name].title}" + (f"; {switch}" if switch else "")
+    return f"{title}\n\n{run(name, SWITCHES.get(switch, 0))[0]}"
+
+
+def files() -> dict[Path, tuple[str, str]]:
+    """Return every golden file and the program and switch that it is of."""
+    found: dict[Path, tuple[str, str]] = {}
+    for name, shown in PROGRAMS.items():
+        found[FOLDER / f"{name}.txt"] = name, ""
+        for switch in shown.switches:
+            found[FOLDER / f"{name}.{switch}.txt"] = name, switch
+    return found
