@@ -25,7 +25,6 @@ enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH };
 struct mmu_walk {
     gpa_t page;        /* physical address of the 4 KiB page that holds the address */
     bool read, write, exec; /* what this mmu index may do there without another walk (write false until the dirty bit is set) */
-    bool nowhere;      /* the access fails without a trap: it reads 0 and writes nothing; not kept */
     uint32_t fault;    /* guest-defined code when the walk fails */
 };
 

@@ -96,7 +96,7 @@ static void host_store(uint8_t *p, struct ir_mem mem, uint64_t value)
     memcpy(p, &value, mem.size);
 }
 
-/* Where an access goes: RAM, a device region, or nowhere (region NULL). Faults do not come back. */
+/* Where an access goes: RAM, or else a device region. Faults do not come back. */
 struct place {
     uint64_t pa;
     uint8_t *ram;
@@ -116,8 +116,6 @@ static struct place find(struct xl_cpu *cpu, uint32_t va, struct ir_mem mem, enu
 
     if (!cpu->guest->walk(cpu, (gva_t){va}, access, mem.mmu, &walk))
         fault_at(cpu, XL_FAULT_MMU, access, va, mem, walk.fault);
-    if (walk.nowhere)
-        return (struct place){0};
     uint64_t pa = walk.page.v | (va & XL_PAGE_MASK);
     struct xl_region *r = xl_region_at(cpu->vm, pa);
     if (!r)
@@ -190,8 +188,6 @@ uint64_t xl_slow_load(struct xl_cpu *cpu, uint32_t va, uint32_t unused, uint32_t
     struct place place = find(cpu, va, mem, MMU_READ);
     if (place.ram)
         return host_load(place.ram, mem);
-    if (!place.region)
-        return 0;
     check_site(cpu);
     if (!xl_device_load(cpu->vm, place.region, place.pa, mem.size, &value))
         fault_at(cpu, XL_FAULT_BUS, MMU_READ, va, mem, 0);
@@ -229,8 +225,6 @@ void xl_slow_store(struct xl_cpu *cpu, uint32_t va, uint64_t value, uint32_t mem
         host_store(place.ram, mem, value);
         return;
     }
-    if (!place.region)
-        return;
     check_site(cpu);
     if (!xl_device_store(cpu->vm, place.region, place.pa, mem.size, mem.little ? swap(value, mem.size) : value))
         fault_at(cpu, XL_FAULT_BUS, MMU_WRITE, va, mem, 0);
