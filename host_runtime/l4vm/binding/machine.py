@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import enum
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -51,17 +52,26 @@ class Time(enum.IntEnum):
     EXACT = 2
 
 
-def extension(flags: list[str] | None = None) -> Any:
-    """Return the translator's extension module, built once per state of its sources.
+def _flags(flags: list[str] | None) -> list[str]:
+    return os.environ.get("L4VM_TRANSLATOR_FLAGS", "").split() if flags is None else flags
+
+
+def extension_path(flags: list[str] | None = None) -> Path:
+    """Return where the extension module lies, built once per state of its sources.
 
     Args:
-        flags: more compiler flags, for instance sanitizers.
+        flags: more compiler flags, for instance sanitizers; by default those of L4VM_TRANSLATOR_FLAGS.
     """
-    key = source_key(flags or [])
+    target = cache_root() / "translator" / source_key(_flags(flags))
+    found = list(target.glob("_xl*.so")) if target.is_dir() else []
+    return found[0] if found else build(target, _flags(flags))
+
+
+def extension(flags: list[str] | None = None) -> Any:
+    """Return the translator's extension module; `flags` as in `extension_path`."""
+    key = source_key(_flags(flags))
     if key not in _MODULES:
-        target = cache_root() / "translator" / key
-        found = list(target.glob("_xl*.so")) if target.is_dir() else []
-        _MODULES[key] = _load(found[0] if found else build(target, flags))
+        _MODULES[key] = _load(extension_path(flags))
     return _MODULES[key]
 
 
@@ -249,7 +259,7 @@ class Machine:
 
 def main() -> int:
     """Build the extension if it is missing and print where it lies; `python -m l4vm.binding.machine`."""
-    print(extension().__file__)
+    print(extension_path())
     return 0
 
 
