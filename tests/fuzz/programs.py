@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Random SPARC programs with a start state, and how they get into a machine.
 
-`anything` draws any instruction word in any state, with a trap table that skips what traps. `straight` draws long
-blocks of arithmetic and memory accesses under register pressure, with forward branches, annulled slots and windows,
-that neither trap nor leave: they are compiled as few long blocks, and an independent implementation can run them too.
+`anything` draws any instruction word in any state, with a trap table that skips what traps, and for some a mapping of
+their data with rights of all kinds. `straight` draws long blocks of arithmetic and memory accesses under register
+pressure, with forward branches, annulled slots and windows, that neither trap nor leave: they are compiled as few long
+blocks, and an independent implementation can run them too.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ TRAPS = RAM
 CODE = RAM + 0x2000
 DATA = RAM + 0x8000
 DATA_BYTES = 0x2000  # half of it below DATA
+MAPS = RAM + 0x10000  # context table, 1 KiB of level 1, 256 bytes each of levels 2 and 3
+_LEVEL1, _LEVEL2, _LEVEL3 = MAPS + 0x400, MAPS + 0x800, MAPS + 0x900
 TABLE = Path(__file__).parents[2] / "translator/guest/sparc/insn.decode"
 NOP = 0x01000000
 STAY = 0x30800000  # ba,a .
@@ -44,6 +47,7 @@ class Program:
     words: list[int]
     registers: dict[str, int]
     entries: list[Entry] = field(default_factory=list)
+    tables: bytes = b""  # page tables at MAPS; empty: the MMU is off
 
 
 def sampler(rng: random.Random, entries: Sequence[str] = ()) -> Sampler:
@@ -77,6 +81,19 @@ def _registers(rng: random.Random) -> dict[str, int]:
     return registers | {f"f{n}": rng.choice((rng.getrandbits(32), rng.choice(_INTERESTING))) for n in range(32)}
 
 
+def _page_tables(rng: random.Random) -> bytes:
+    """Return tables that map the first 256 KiB of RAM at their own place: data with any rights, or with none."""
+    context, first, second = [_LEVEL1 >> 4 | 1] + [0] * 255, [0] * 256, [0] * 64
+    first[RAM >> 24], second[0] = _LEVEL2 >> 4 | 1, _LEVEL3 >> 4 | 1
+    third = [(RAM >> 12) + page << 8 | 3 << 2 | 2 for page in range(64)]
+    for page in range((DATA >> 12 & 63) - 1, (DATA >> 12 & 63) + 2):
+        if rng.random() < 0.6:
+            entry = (RAM >> 12) + rng.choice((page, page, 7, 8, 9)) << 8 | rng.randrange(8) << 2
+            third[page] = entry | rng.choice((0, 0x20, 0x60)) | rng.choice((2, 2, 2, 2, 0, 3))
+    words = context + first + second + third
+    return struct.pack(f">{len(words)}I", *words)
+
+
 def anything(rng: random.Random, draw: Sampler, length: int) -> Program:
     """Draw a program of any instructions and a start state for it: user or supervisor, traps or not, FPU or not."""
     entries = [draw.entry() for _ in range(length)]
@@ -87,7 +104,11 @@ def anything(rng: random.Random, draw: Sampler, length: int) -> Program:
     registers = {"psr": psr} | _registers(rng)
     registers["wim"] = rng.choice((0, 0, 1 << rng.randrange(8)))
     registers["fsr"] = rng.choice((0, rng.getrandbits(2) << 30, rng.getrandbits(32)))
-    return Program(words, registers, entries)
+    tables = b""
+    if rng.random() < 0.4:
+        tables = _page_tables(rng)
+        registers |= {"mmu_control": rng.choice((1, 1, 1, 3)), "mmu_table": MAPS >> 4}
+    return Program(words, registers, entries, tables)
 
 
 def _windows_filled() -> list[int]:
@@ -153,11 +174,12 @@ def straight(rng: random.Random, draw: Sampler, length: int) -> Program:
 
 
 def load(machine: Machine, program: Program, data: bytes) -> None:
-    """Put a program, its data and its start state into a machine, the MMU off. Behind the program the CPU stays."""
+    """Put a program, its data, page tables and start state into a machine. Behind the program the CPU stays."""
     machine.write(TRAPS, _RETURN_BEHIND * 256)
     code = struct.pack(f">{len(program.words)}I", *program.words)
     machine.write(CODE, code + struct.pack(">I", STAY) * 64)
     machine.write(DATA - DATA_BYTES // 2, data)
+    machine.write(MAPS, program.tables)
     for name in ("mmu_control", "mmu_table", "mmu_context", "mmu_sfsr", "mmu_sfar"):
         machine[name] = 0
     for name, value in program.registers.items():
