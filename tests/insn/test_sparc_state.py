@@ -223,6 +223,39 @@ def test_a_branch_in_the_slot_of_a_branch_runs_one_instruction_of_the_first_targ
     assert (machine["o1"], machine["o2"], machine["pc"]) == (1, 0, CODE + 28)
 
 
+TRANSFERS = {
+    "ba": (branch(8, 16), CODE + 64),
+    "be taken": (branch(1, 16), CODE + 64),
+    "be,a taken": (branch(1, 16, 1), CODE + 64),
+    "bne not taken": (branch(9, 16), CODE + 8),
+    "fbu not taken": (branch(7, 16, 0, 6), CODE + 8),
+    "call": (1 << 30 | 16, CODE + 64),
+    "jmpl": (imm(0x38, 0, 12, 64), CODE + 64),
+}
+SLOTS = {
+    "load": (memory(0, 10, 13), ALIGN),
+    "store": (memory(7, 10, 13), ALIGN),
+    "save": (imm(0x3C, 14, 14, 0), OVERFLOW),
+    "restore": (imm(0x3D, 14, 14, 0), UNDERFLOW),
+    "divide": (imm(0x0E, 10, 0, 0), 0x2A),
+    "tagged": (imm(0x22, 10, 0, 1), TAG),
+    "trap": (imm(0x3A, 8, 0, 9), 0x89),
+    "illegal": (0, ILLEGAL),
+    "quad": (fpop(0x43), FP_EXCEPTION),
+}
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_a_trap_in_a_delay_slot_saves_where_the_transfer_goes(machine: Machine, transfer: str, slot: str) -> None:
+    (first, npc), (second, tt) = TRANSFERS[transfer], SLOTS[slot]
+    machine["psr"], machine["wim"], machine["fsr"] = PSR | Z << 20, 0x82, 0
+    machine["o4"], machine["o5"] = CODE, DATA + 1
+    run(machine, first, second, insns=6)
+    assert trap_of(machine) == tt
+    assert (machine["l1"], machine["l2"]) == (CODE + 4, npc)
+
+
 def test_call_and_jmpl_leave_their_address(machine: Machine) -> None:
     machine["o0"], machine["o7"], machine["o1"] = CODE, 0, 0
     run(machine, 1 << 30 | 4, imm(0, 9, 9, 1))
