@@ -7,6 +7,7 @@ program, and `L4vmErrors`, many of them found in one run. Anything else that esc
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 
 
@@ -37,3 +38,11 @@ class L4vmErrors(L4vmError):
         self.errors = tuple(errors)
         worst = max((error.exit_code for error in self.errors), default=2)
         super().__init__("\n".join(str(error) for error in self.errors), "", worst)
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """Return the next step for a word that is not known: the nearest one, else all of them."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"there are: {', '.join(known)}" if known else "there is none"

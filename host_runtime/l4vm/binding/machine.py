@@ -257,6 +257,15 @@ class Machine:
         return int(self.lib.xl_state_hash(self._vm, with_ram))
 
 
+def arena_bytes(machine: str, ram_mib: int, code_mib: int) -> int:
+    """Return how large the translator's tables are for a machine; the board's build of the core has the same."""
+    module = extension()
+    name = module.ffi.new("char[]", machine.encode())
+    config = module.ffi.new("struct xl_config *")
+    config.machine, config.ram_bytes, config.code_bytes = name, ram_mib << 20, code_mib << 20
+    return int(module.lib.xl_arena_bytes(config))
+
+
 def main() -> int:
     """Build the extension if it is missing and print where it lies; `python -m l4vm.binding.machine`."""
     print(extension_path())

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""Boards and images as frozen facts, and the keys their files may have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from l4vm.description.schema import NAME, Key
+from l4vm.formats.link import MAX_CHANNELS
+
+PERIOD_MAX_US = 3_600_000_000
+FIRST_FREE_CHANNEL = 3
+RESTARTS = ("stop", "restart", "reboot", "ignore")
+TIMES = ("auto", "host", "insn", "exact")
+DEFAULT_ROOT = {"priority": 210, "budget_us": 2000, "period_us": 10000}
+
+
+@dataclass(frozen=True)
+class Ram:
+    """RAM at [base, base + size)."""
+
+    base: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Uart:
+    """A serial port: `irq` is its ISA interrupt."""
+
+    name: str
+    kind: str
+    port: int
+    ports: int
+    irq: int
+    clock_hz: int
+    baud: int
+
+
+@dataclass(frozen=True)
+class IrqRoute:
+    """Where an ISA interrupt arrives at the IOAPIC."""
+
+    isa: int
+    gsi: int
+    trigger: str
+    polarity: str
+
+
+@dataclass(frozen=True)
+class Board:
+    """A machine that images run on."""
+
+    name: str
+    arch: str
+    ram: tuple[Ram, ...]
+    uart: tuple[Uart, ...]
+    irq: tuple[IrqRoute, ...]
+    qemu_memory_mib: int
+    qemu_cpu: str
+    qemu_extra: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of the processor: priority, and budget in each period."""
+
+    priority: int
+    budget_us: int
+    period_us: int
+
+
+@dataclass(frozen=True)
+class Server:
+    """A device server."""
+
+    name: str
+    program: str
+    device: str
+    restart: str
+    share: Share
+
+
+@dataclass(frozen=True)
+class Realtime:
+    """A real-time task."""
+
+    name: str
+    program: str
+    deadline_us: int
+    channel: int
+    restart: str
+    share: Share
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A guest: its machine, RAM, and where its program comes from (a recipe, or a file)."""
+
+    name: str
+    machine: str
+    ram_mib: int
+    recipe: str
+    kernel: str
+    initrd: str
+    append: str | None
+    time: str
+    ns_per_insn: int
+    code_cache_mib: int
+    channel: int
+    restart: str
+    share: Share
+
+
+@dataclass(frozen=True)
+class Image:
+    """A system to run on a board."""
+
+    name: str
+    board: str
+    root_program: str
+    root: Share
+    servers: tuple[Server, ...]
+    realtime: tuple[Realtime, ...]
+    guests: tuple[Guest, ...]
+
+
+_SHARE = {
+    "priority": Key(int, low=1, high=255),
+    "budget_us": Key(int, low=1, high=PERIOD_MAX_US),
+    "period_us": Key(int, low=1, high=PERIOD_MAX_US),
+}
+_CHANNEL = Key(int, low=FIRST_FREE_CHANNEL, high=MAX_CHANNELS - 1)
+
+BOARD_TOP = {
+    "name": NAME,
+    "arch": Key(str, choices=("x86-64",)),
+    "ram": Key(list),
+    "uart": Key(list, default=()),
+    "irq": Key(list, default=()),
+    "qemu": Key(dict, default={}),
+}
+RAM = {"base": Key(int, low=0, high=1 << 46, multiple=4096), "size": Key(int, low=4096, high=1 << 40, multiple=4096)}
+UART = {
+    "name": NAME,
+    "kind": Key(str, choices=("16550",)),
+    "port": Key(int, low=1, high=0xFFF8),
+    "ports": Key(int, default=8, low=8, high=8),
+    "irq": Key(int, low=0, high=15),
+    "clock_hz": Key(int, default=1843200, low=1, high=1 << 31),
+    "baud": Key(int, default=115200, low=50, high=4000000),
+}
+IRQ = {
+    "isa": Key(int, low=0, high=15),
+    "gsi": Key(int, low=0, high=63),
+    "trigger": Key(str, default="edge", choices=("edge", "level")),
+    "polarity": Key(str, default="high", choices=("high", "low")),
+}
+QEMU = {
+    "memory_mib": Key(int, default=512, low=64, high=1 << 20),
+    "cpu": Key(str, default="max"),
+    "extra": Key(list, default=()),
+}
+IMAGE_TOP = {
+    "board": NAME,
+    "image": Key(dict),
+    "root": Key(dict, default=DEFAULT_ROOT),
+    "server": Key(list, default=()),
+    "rt": Key(list, default=()),
+    "guest": Key(list, default=()),
+}
+IMAGE = {"name": NAME, "root": Key(str, default="root", pattern=NAME.pattern, form=NAME.form)}
+ROOT = {name: Key(int, default=DEFAULT_ROOT[name], low=1, high=key.high) for name, key in _SHARE.items()}
+SERVER = {
+    "name": NAME,
+    "program": NAME,
+    "device": NAME,
+    "restart": Key(str, default="restart", choices=RESTARTS),
+    **_SHARE,
+}
+RT = {
+    "name": NAME,
+    "program": NAME,
+    "deadline_us": Key(int, default=0, low=1, high=PERIOD_MAX_US),
+    "channel": _CHANNEL,
+    "restart": Key(str, default="stop", choices=RESTARTS),
+    **_SHARE,
+}
+GUEST = {
+    "name": NAME,
+    "machine": NAME,
+    "ram_mib": Key(int, low=1, high=2048),
+    "recipe": Key(str, default=""),
+    "kernel": Key(str, default=""),
+    "initrd": Key(str, default=""),
+    "append": Key(str, default=None),
+    "time": Key(str, default="auto", choices=TIMES),
+    "ns_per_insn": Key(int, default=0, low=0, high=100000),
+    "code_cache_mib": Key(int, default=8, low=1, high=64),
+    "channel": _CHANNEL,
+    "restart": Key(str, default="stop", choices=RESTARTS),
+    **_SHARE,
+}

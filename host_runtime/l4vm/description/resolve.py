@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: MIT
+"""Resolve a description into the system table: who gets which memory, which capability, which share.
+
+Task 0 is root. Every other task has its program's segments (read-only ones straight from the image), a stack
+with nothing mapped below it, its arguments, its own notification `wake`, and root's endpoint as `supervisor`.
+A ring of bytes joins each channel's client with the server that carries it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from l4vm.description.builder import Rights, TableBuilder
+from l4vm.description.load import Description
+from l4vm.description.model import TIMES, Guest, Realtime, Server, Share, Uart
+from l4vm.errors import L4vmError
+from l4vm.formats import system_table as st
+from l4vm.formats.args import ArgKind
+from l4vm.formats.link import ChannelKind
+from l4vm.guests import Executable
+
+MIB = 1 << 20
+STACK_BYTES, STACK_TOP, UTCB_VA = 0x10000, 0x1F0000, 0x1FF000
+RINGS_VA, STATE_VA, BOOT_VA, STATS_VA = 0x10_0000_0000, 0x20_0000_0000, 0x20_0020_0000, 0x20_0040_0000
+RAM_VA, CODE_RW_VA, CODE_RX_VA, ARENA_VA, WAKE_VA = (n << 32 for n in range(1, 6))
+RING_PAGE, RING_OUT, RING_IN = 4096, 65536, 4096
+ACCOUNTS = {st.TaskKind.SERVER: 256 << 10, st.TaskKind.RT: 256 << 10, st.TaskKind.GUEST: 2 * MIB}
+CAP_SLOTS = 64
+NO_CHANNEL = 255
+TIME_AUTO = 255
+RW = Rights.READ | Rights.WRITE
+
+
+@dataclass(frozen=True)
+class GuestImage:
+    """What a guest needs on the board: its program at physical addresses, and the translator's tables."""
+
+    executable: Executable
+    ram_base: int
+    arena_bytes: int
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A finished table, the blobs it names, and the channels by name."""
+
+    table: st.SystemTable
+    blobs: bytes
+    channels: dict[str, int]
+
+    @property
+    def ram_bytes(self) -> int:
+        """Bytes of RAM that root takes for memory objects."""
+        return sum(m.bytes for m in self.table.memory if not m.flags & st.MemoryFlags.IN_IMAGE)
+
+
+@dataclass(frozen=True)
+class _Channel:
+    name: str
+    number: int
+    kind: ChannelKind
+    client: int
+    argument: str
+
+
+class _Resolver:
+    def __init__(self, description: Description, programs: Mapping[str, bytes], guests: Mapping[str, GuestImage]) -> None:
+        self.description, self.programs, self.guests = description, programs, guests
+        self.t = TableBuilder()
+        self.wake: dict[int, int] = {}
+        self.channels: list[_Channel] = []
+
+    def resolve(self) -> Resolved:
+        image = self.description.image
+        self._root()
+        servers = [(server, self._server(server)) for server in image.servers]
+        realtime = [(task, self._realtime(task)) for task in image.realtime]
+        guests = [(guest, self._guest(guest)) for guest in image.guests]
+        self.channels = [
+            _Channel("management", 1, ChannelKind.MANAGEMENT, 0, "management"),
+            _Channel("log", 2, ChannelKind.LOG, 0, "log"),
+            *(_Channel(task.name, task.channel, ChannelKind.RT, number, "report") for task, number in realtime),
+            *(_Channel(guest.name, guest.channel, ChannelKind.GUEST, number, "console") for guest, number in guests),
+        ]
+        if servers:
+            self._rings(servers[0][1])
+        channels = {channel.name: channel.number for channel in self.channels} if servers else {}
+        return Resolved(self.t.finish(), bytes(self.t.blobs), channels)
+
+    # ---- tasks ----
+
+    def _root(self) -> None:
+        t = self.t
+        self._task("root", st.TaskKind.ROOT, "stop", NO_CHANNEL, self.description.image.root)
+        endpoint = t.endpoint()
+        self.supervisor = endpoint
+        self.wake[0] = t.notification()
+        t.argument(0, ArgKind.CAP, "supervisor", slot=t.cap(0, st.CapKind.OBJECT, endpoint, Rights.ALL))
+        t.argument(0, ArgKind.CAP, "wake", slot=t.cap(0, st.CapKind.OBJECT, self.wake[0], Rights.ALL))
+        t.add("bind", st.BindRecord(st.BindKind.NOTIFICATION_THREAD, self.wake[0], 0))
+
+    def _task(self, name: str, kind: st.TaskKind, restart: str, channel: int, share: Share, entry: int = 0) -> int:
+        t = self.t
+        account = ACCOUNTS.get(kind, 0)
+        task = t.add("task", st.TaskRecord(name, kind, st.Restart[restart.upper()], channel, CAP_SLOTS, account))
+        sched = t.add("sched", st.SchedRecord(share.budget_us, share.period_us))
+        t.add("thread", st.ThreadRecord(task, sched, share.priority, 0, entry, STACK_TOP - 8, UTCB_VA))
+        return task
+
+    def _program_task(self, name: str, program: str, kind: st.TaskKind, restart: str, channel: int, share: Share) -> int:
+        t = self.t
+        elf = self._elf(program)
+        task = self._task(name, kind, restart, channel, share, elf.header.e_entry)
+        for segment in elf.iter_segments("PT_LOAD"):
+            header = segment.header
+            if not header.p_memsz:
+                continue
+            rights = sum(int(r) for bit, r in ((4, Rights.READ), (2, Rights.WRITE), (1, Rights.EXEC)) if header.p_flags & bit)
+            if rights & Rights.WRITE:
+                memory = t.memory(f"{name}.data", header.p_memsz, content=segment.data())
+            else:
+                memory = t.image_memory(f"{name}.text", segment.data())
+            t.map(task, memory, header.p_vaddr, rights)
+        t.map(task, t.memory(f"{name}.stack", STACK_BYTES), STACK_TOP - STACK_BYTES, RW)
+        supervisor = t.cap(task, st.CapKind.OBJECT, self.supervisor, Rights.WRITE, task)
+        t.argument(task, ArgKind.CAP, "supervisor", slot=supervisor)
+        self.wake[task] = t.notification()
+        t.argument(task, ArgKind.CAP, "wake", slot=t.cap(task, st.CapKind.OBJECT, self.wake[task], RW))
+        return task
+
+    def _elf(self, program: str) -> ELFFile:
+        if program not in self.programs:
+            raise L4vmError(f"program {program}: it was not built", "scons builds what the image names", 3)
+        try:
+            elf = ELFFile(io.BytesIO(self.programs[program]))
+        except ELFError as error:
+            raise L4vmError(f"program {program}: no ELF file ({error})", "build it again") from error
+        if elf.header.e_machine != "EM_X86_64" or elf.header.e_type != "ET_EXEC":
+            raise L4vmError(f"program {program}: no linked x86-64 program", "build it by the kit's SConscript")
+        return elf
+
+    def _server(self, server: Server) -> int:
+        t = self.t
+        task = self._program_task(server.name, server.program, st.TaskKind.SERVER, server.restart, NO_CHANNEL, server.share)
+        uart = next(u for u in self.description.board.uart if u.name == server.device)
+        self._uart(task, uart)
+        t.give_memory(task, "state", t.memory(f"{server.name}.state", 4096, st.MemoryFlags.KEEP), STATE_VA, RW)
+        t.give_memory(task, "boot", t.memory("boot", 4096, st.MemoryFlags.BOOT_INFO), BOOT_VA, Rights.READ)
+        return task
+
+    def _uart(self, task: int, uart: Uart) -> None:
+        t = self.t
+        route = next(r for r in self.description.board.irq if r.isa == uart.irq)
+        level = st.IrqFlags.LEVEL if route.trigger == "level" else 0
+        low = st.IrqFlags.LOW if route.polarity == "low" else 0
+        irq = t.add("irq", st.IrqRecord(route.gsi, st.IrqFlags(level | low)))
+        t.add("bind", st.BindRecord(st.BindKind.IRQ_NOTIFICATION, irq, self.wake[task], 1))
+        t.argument(task, ArgKind.CAP, "irq", slot=t.cap(task, st.CapKind.IRQ, irq, RW))
+        ports = t.add("ioport", st.IoportRecord(uart.port, uart.ports))
+        t.add("bind", st.BindRecord(st.BindKind.IOPORT_TASK, ports, task))
+        for name, value in (("port", uart.port), ("clock_hz", uart.clock_hz), ("baud", uart.baud)):
+            t.argument(task, ArgKind.VALUE, name, value=value)
+
+    def _realtime(self, task: Realtime) -> int:
+        t = self.t
+        number = self._program_task(task.name, task.program, st.TaskKind.RT, task.restart, task.channel, task.share)
+        stats = t.memory(f"{task.name}.stats", 4096, st.MemoryFlags.KEEP)
+        t.give_memory(number, "stats", stats, STATS_VA, RW)
+        record = st.RealtimeRecord(number, stats, task.share.period_us, task.share.budget_us, task.deadline_us)
+        index = t.add("realtime", record)
+        t.give_memory(0, f"stats.{index}", stats, STATS_VA + index * 0x1000, Rights.READ)
+        values = (("period_us", task.share.period_us), ("budget_us", task.share.budget_us), ("deadline_us", task.deadline_us))
+        for name, value in values:
+            t.argument(number, ArgKind.VALUE, name, value=value)
+        return number
+
+    def _guest(self, guest: Guest) -> int:
+        t, image = self.t, self.guests[guest.name]
+        task = self._program_task(guest.name, "vm", st.TaskKind.GUEST, guest.restart, guest.channel, guest.share)
+        ram = t.memory(f"{guest.name}.ram", guest.ram_mib * MIB, st.MemoryFlags.LARGE)
+        for segment in image.executable.segments:
+            if segment.data:
+                t.load(ram, segment.pa - image.ram_base, segment.data)
+        code = t.memory(f"{guest.name}.code", guest.code_cache_mib * MIB, st.MemoryFlags.LARGE)
+        t.give_memory(task, "ram", ram, RAM_VA, RW)
+        t.give_memory(task, "code_rw", code, CODE_RW_VA, RW)
+        t.give_memory(task, "code_rx", code, CODE_RX_VA, Rights.READ | Rights.EXEC | Rights.EXEC_VIEW)
+        t.give_memory(task, "arena", t.memory(f"{guest.name}.arena", image.arena_bytes), ARENA_VA, RW)
+        t.add("bind", st.BindRecord(st.BindKind.NOTIFICATION_VIEW, self.wake[task], task, WAKE_VA))
+        t.argument(task, ArgKind.MEMORY, "wake_word", va=WAKE_VA, bytes=4096)
+        t.argument(task, ArgKind.TEXT, "machine", text=guest.machine)
+        time = TIME_AUTO if guest.time == "auto" else TIMES.index(guest.time) - 1
+        for name, value in (("entry", image.executable.entry), ("time", time), ("ns_per_insn", guest.ns_per_insn)):
+            t.argument(task, ArgKind.VALUE, name, value=value)
+        return task
+
+    # ---- channels ----
+
+    def _rings(self, server: int) -> None:
+        t = self.t
+        for n, channel in enumerate(self.channels):
+            memory = t.memory(f"ring.{channel.name}", RING_PAGE + RING_OUT + RING_IN, st.MemoryFlags.KEEP)
+            t.add("ring", st.RingRecord(channel.name, memory, channel.number, channel.kind, channel.client, server))
+            va, value = RINGS_VA + n * 0x200000, channel.number | channel.kind << 8
+            ends = (
+                (server, channel.name, self.wake[channel.client], 1),
+                (channel.client, channel.argument, self.wake[server], 2 << n),
+            )
+            for task, name, other, badge in ends:
+                t.map(task, memory, va, RW)
+                slot = t.cap(task, st.CapKind.OBJECT, other, Rights.WRITE, badge)
+                t.argument(task, ArgKind.RING, name, slot=slot, va=va, bytes=t.bytes_of(memory), value=value)
+
+
+def resolve(description: Description, programs: Mapping[str, bytes], guests: Mapping[str, GuestImage]) -> Resolved:
+    """Return the table of a description.
+
+    Args:
+        description: what `load_description` returned.
+        programs: ELF files of the programs it names, by name.
+        guests: of each guest, by name.
+
+    Raises:
+        L4vmError: a program is missing or no task's program.
+    """
+    return _Resolver(description, programs, guests).resolve()

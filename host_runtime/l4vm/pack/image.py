@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""Pack an image: description, programs and guests in; boot file, disk image, report and manifest out.
+
+Everything is made in a scratch folder and moved into place at the end, so that nothing is ever half-written.
+Equal inputs give equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from l4vm.binding import arena_bytes
+from l4vm.description import Description, GuestImage, Resolved, load_description, resolve
+from l4vm.description.model import Guest
+from l4vm.errors import L4vmError
+from l4vm.formats import system_table
+from l4vm.guests import build_guest, check_fits, is_leon_vmlinux, is_wrapped, parse_executable, read_machine_map, wrap
+from l4vm.pack.disk import disk_image
+from l4vm.pack.multiboot import boot_file, root_image
+from l4vm.pack.report import report_json, report_text
+
+MIB = 1 << 20
+POOL_SHARE = 32
+"""The kernel keeps this part of RAM for its own objects (kernel/core/main.c)."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where everything comes from and goes to."""
+
+    board: Path
+    image: Path
+    programs: Path
+    kernel: Path
+    out: Path
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise L4vmError(f"{what} {path}: {error.strerror}", "build it, or mend the path") from error
+
+
+def _guest_program(guest: Guest, folder: Path, progress: Progress) -> tuple[bytes, str]:
+    """Return the ELF file that the guest starts with, and how to name it."""
+    ram = guest.ram_mib * MIB
+    if guest.recipe:
+        files = build_guest(guest.recipe, progress)
+        if guest.append is None and guest.ram_mib == files.ram_mib:
+            return files.kernel.read_bytes(), str(files.kernel)
+        initrd = files.initrd.read_bytes() if files.initrd else None
+        append = files.append if guest.append is None else guest.append
+        return wrap(files.vmlinux.read_bytes(), initrd, append, ram, where=guest.recipe), guest.recipe
+    data = _read(folder / guest.kernel, f"guest.{guest.name}.kernel")
+    extras = guest.initrd or guest.append is not None
+    if is_wrapped(data) and extras:
+        raise L4vmError(
+            f"guest.{guest.name}.kernel = '{guest.kernel}': is wrapped already, initrd and append would be ignored",
+            "leave them out, or give the plain vmlinux",
+        )
+    if not is_wrapped(data) and is_leon_vmlinux(parse_executable(data, guest.kernel)):
+        initrd = _read(folder / guest.initrd, f"guest.{guest.name}.initrd") if guest.initrd else None
+        return wrap(data, initrd, guest.append or "", ram, where=guest.kernel), guest.kernel
+    if extras:
+        raise L4vmError(
+            f"guest.{guest.name}.kernel = '{guest.kernel}': is no Linux kernel, initrd and append are for those", "leave them out"
+        )
+    return data, guest.kernel
+
+
+def _guest_image(guest: Guest, folder: Path, progress: Progress) -> GuestImage:
+    data, where = _guest_program(guest, folder, progress)
+    executable = parse_executable(data, where)
+    base = read_machine_map(guest.machine).facts["ram_base"]
+    check_fits(executable, where, base, guest.ram_mib * MIB)
+    return GuestImage(executable, base, arena_bytes(guest.machine, guest.ram_mib, guest.code_cache_mib))
+
+
+def _check_ram(description: Description, resolved: Resolved, image_bytes: int) -> None:
+    """Refuse an image that does not fit the board's RAM."""
+    have = sum(ram.size for ram in description.board.ram)
+    want = resolved.ram_bytes + image_bytes + have // POOL_SHARE + 2 * MIB
+    if want > have:
+        largest = sorted(resolved.table.memory, key=lambda m: -m.bytes)[:3]
+        names = ", ".join(f"{m.name} {m.bytes // MIB} MiB" for m in largest)
+        raise L4vmError(
+            f"image {description.image.name}: needs {want // MIB} MiB of RAM, board {description.board.name} has {have // MIB}",
+            f"the largest parts are {names}: make one smaller",
+        )
+
+
+def _manifest(description: Description, resolved: Resolved, kernel: Path, out: Path) -> str:
+    board, image = description.board, description.image
+    manifest = {
+        "image": image.name,
+        "board": board.name,
+        "kernel": f"{image.name}.elf",
+        "disk": f"{image.name}.img",
+        "symbols": {"kernel": os.path.relpath(kernel, out)},
+        "channels": resolved.channels,
+        "guests": [guest.name for guest in image.guests],
+        "realtime": [task.name for task in image.realtime],
+        "qemu": {"memory_mib": board.qemu_memory_mib, "cpu": board.qemu_cpu, "extra": list(board.qemu_extra)},
+    }
+    return json.dumps(manifest, indent=2) + "\n"
+
+
+def pack(inputs: Inputs, progress: Progress = lambda sentence: None) -> None:
+    """Pack and write everything.
+
+    Raises:
+        L4vmError: an input is missing or wrong; nothing was written.
+    """
+    description = load_description(inputs.board, inputs.image)
+    image = description.image
+    programs = {name: _read(inputs.programs / f"{name}.elf", f"program {name}") for name in description.programs}
+    guests = {guest.name: _guest_image(guest, description.folder, progress) for guest in image.guests}
+    if image.root_program == "root":
+        resolved = resolve(description, programs, guests)
+    else: # a program that is root itself needs no table
+        resolved = Resolved(system_table.SystemTable(), b"", {})
+    table = system_table.build(resolved.table)
+    packed = root_image(programs[image.root_program], table, resolved.blobs)
+    _check_ram(description, resolved, len(packed))
+    boot = boot_file(_read(inputs.kernel, "kernel"), packed)
+    inputs.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=inputs.out, prefix=".pack-") as scratch:
+        folder = Path(scratch)
+        (folder / f"{image.name}.elf").write_bytes(boot)
+        disk_image(boot, folder / f"{image.name}.img")
+        report = report_json(description, resolved, programs, len(packed), len(boot))
+        (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+        (folder / "report.txt").write_text(report_text(report))
+        (folder / "manifest.json").write_text(_manifest(description, resolved, inputs.kernel.resolve(), inputs.out.resolve()))
+        for path in sorted(folder.iterdir()):
+            os.replace(path, inputs.out / path.name)
