@@ -41,8 +41,8 @@ static void page_marks_update(struct xl_vm *vm, uint64_t page)
     uint64_t marks = 0;
 
     for (uint32_t n = vm->page_blocks[page]; n; n = vm->block[n].next_page) {
-        unsigned first = vm->block[n].pc & XL_PAGE_MASK;
-        marks |= granules(first, first + vm->block[n].bytes - 1);
+        unsigned first = vm->block[n].first;
+        marks |= granules(first, first + vm->block[n].bytes - 1u);
     }
     vm->code_granules[page] = marks;
 }
@@ -116,7 +116,7 @@ void xl_block_drop_range(struct xl_cpu *cpu, uint64_t page_pa, unsigned first, u
     if (page == UINT64_MAX || !(vm->code_granules[page] & granules(first, last)))
         return;
     for (uint32_t n = vm->page_blocks[page], next; n; n = next) {
-        unsigned start = vm->block[n].pc & XL_PAGE_MASK;
+        unsigned start = vm->block[n].first;
         next = vm->block[n].next_page;
         if (start <= last && start + vm->block[n].bytes > first)
             xl_block_drop(cpu, n);
@@ -162,6 +162,25 @@ static uint32_t number_new(struct xl_cpu *cpu)
     return number;
 }
 
+/* The block is compiled: let it be found, and its page be watched. */
+static void enter_tables(struct xl_cpu *cpu, uint32_t number)
+{
+    struct xl_vm *vm = cpu->vm;
+    struct xl_block *b = &vm->block[number];
+    uint64_t page = xl_ram_page(vm, b->page_pa);
+    uint32_t *head = &vm->hash[hash_of(b->pc, b->mode, b->page_pa)];
+
+    b->live = true;
+    b->next_hash = *head;
+    *head = number;
+    b->next_page = vm->page_blocks[page];
+    vm->page_blocks[page] = number;
+    if (!vm->code_granules[page])
+        xl_tlb_protect_code(cpu, b->page_pa);
+    vm->code_granules[page] |= granules(b->first, b->first + b->bytes - 1u);
+    vm->stats.host_bytes += b->code_bytes;
+}
+
 uint32_t xl_block_make(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t page_pa)
 {
     struct xl_vm *vm = cpu->vm;
@@ -171,7 +190,7 @@ uint32_t xl_block_make(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t 
     bool cache_full = false;
 
     for (;;) {
-        *b = (struct xl_block){.pc = pc, .mode = mode, .page_pa = page_pa};
+        *b = (struct xl_block){.pc = pc, .mode = mode, .page_pa = page_pa, .first = pc & XL_PAGE_MASK};
         xl_translate(cpu, pc, pc + 4, mode, page_pa, limit, &bytes);
         if (!vm->ir->full) {
             if (!(vm->config.switches & XL_NO_DEAD_PUT))
@@ -187,19 +206,33 @@ uint32_t xl_block_make(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t 
     }
     b->bytes = (uint16_t)bytes;
     b->insns = vm->ir->insns;
-    b->live = true;
-    uint64_t page = xl_ram_page(vm, page_pa);
-    uint32_t *head = &vm->hash[hash_of(pc, mode, page_pa)];
-    b->next_hash = *head;
-    *head = number;
-    b->next_page = vm->page_blocks[page];
-    vm->page_blocks[page] = number;
-    if (!vm->code_granules[page])
-        xl_tlb_protect_code(cpu, page_pa);
-    vm->code_granules[page] |= granules(pc & XL_PAGE_MASK, (pc & XL_PAGE_MASK) + bytes - 1);
+    enter_tables(cpu, number);
     vm->stats.blocks++;
     vm->stats.blocks_translated_insns += b->insns;
-    vm->stats.host_bytes += b->code_bytes;
+    return number;
+}
+
+/* A region in the place of the block at its entry; 0 when it cannot be made. first, end: the guest bytes in the page that it depends on. */
+uint32_t xl_block_make_region(struct xl_cpu *cpu, const struct xl_loop *loop, uint32_t mode, uint64_t page_pa, unsigned first, unsigned end)
+{
+    struct xl_vm *vm = cpu->vm;
+    uint32_t number = number_new(cpu);
+    struct xl_block *b = &vm->block[number];
+    bool cache_full = false;
+
+    *b = (struct xl_block){.pc = loop->pc[0], .mode = mode, .page_pa = page_pa, .first = (uint16_t)first, .bytes = (uint16_t)(end - first), .is_region = true};
+    if (!emit_region(cpu, loop, number, &cache_full)) {
+        if (cache_full)
+            half_switch(cpu);
+        b->next_hash = vm->free_block;
+        vm->free_block = number;
+        return 0;
+    }
+    uint32_t old = xl_block_find(cpu, b->pc, mode, page_pa);
+    if (old)
+        xl_block_drop(cpu, old);
+    enter_tables(cpu, number);
+    vm->stats.regions++;
     return number;
 }
 

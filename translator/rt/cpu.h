@@ -27,6 +27,8 @@ enum {
     XL_BLOCK_EXITS = 4,
     XL_GRANULE_BITS = 6, /* 64 granules a page for code marks */
     XL_SLICE_INSNS = 200000,
+    XL_REGION_BLOCKS = 12, /* of a region at most */
+    XL_REGION_HOT = 2,     /* slices that ended at a block before a region is made around it */
 };
 #define XL_PAGE_MASK ((uint32_t)XL_PAGE_BYTES - 1)
 #define XL_TLB_NONE 0xffffffffu /* no masked address equals it: its low bits are all set */
@@ -63,9 +65,11 @@ struct xl_block {
     uint64_t page_pa;
     uint32_t code_offset, code_bytes;
     uint16_t insns;   /* budget that it takes at entry */
-    uint16_t bytes;   /* guest bytes it was made from, all in one page */
+    uint16_t first;   /* where in its page the guest bytes begin that it was made from, */
+    uint16_t bytes;   /* and how many they are */
     uint8_t exits;
-    bool live;
+    uint8_t hot;      /* slices that ended here */
+    bool live, is_region;
     uint32_t next_hash, next_page; /* block numbers */
     uint32_t from;                 /* first exit that is chained to this block */
     struct xl_exit exit[XL_BLOCK_EXITS];
@@ -81,6 +85,12 @@ struct xl_site {
 
 /* Why translated code came back. */
 enum xl_leave { XL_LEAVE_LOOKUP = 0 /* pc, npc are in env */, XL_LEAVE_UNWOUND = 1, XL_LEAVE_EXIT = 16 /* + 8 * exit number: chain it */ };
+
+/* A loop of blocks that is compiled as one: the first is where it is entered. All lie in one page. */
+struct xl_loop {
+    unsigned count;
+    uint32_t pc[XL_REGION_BLOCKS];
+};
 
 struct xl_cpu {
     struct xl_env env; /* first: its fields are reached with short displacements */
@@ -163,6 +173,7 @@ void xl_tlb_protect_code(struct xl_cpu *cpu, uint64_t page_pa);
 /* rt/block.c */
 uint32_t xl_block_find(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t page_pa);
 uint32_t xl_block_make(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t page_pa);
+uint32_t xl_block_make_region(struct xl_cpu *cpu, const struct xl_loop *loop, uint32_t mode, uint64_t page_pa, unsigned first, unsigned end);
 void xl_block_drop(struct xl_cpu *cpu, uint32_t number);
 void xl_block_drop_range(struct xl_cpu *cpu, uint64_t page_pa, unsigned first, unsigned last);
 void xl_block_chain(struct xl_cpu *cpu, uint32_t exit_number, uint32_t target);
@@ -179,12 +190,15 @@ void xl_interp(struct xl_cpu *cpu, const struct ir_block *b);
 uint32_t xl_flags_test(struct xl_cpu *cpu, uint32_t cond);
 bool xl_cond_sub(unsigned cond, uint32_t a, uint32_t b);
 bool xl_cond_add(unsigned cond, uint32_t a, uint32_t b);
+/* rt/region.c */
+void xl_region_try(struct xl_cpu *cpu, uint32_t number);
 /* opt/ */
 unsigned opt_dead_puts(struct ir_block *b);
 /* host/x64: emit the block; false when it does not fit (code cache full: *full) */
 uint64_t emit_scratch_bytes(void);
 bool emit_init(struct xl_vm *vm);
 bool emit_block(struct xl_cpu *cpu, struct ir_block *b, uint32_t number, bool *cache_full);
+bool emit_region(struct xl_cpu *cpu, const struct xl_loop *loop, uint32_t number, bool *cache_full);
 void emit_patch_jump(struct xl_vm *vm, uint32_t jump_offset, uint32_t target_offset);
 /* host/x64/enter.S */
 uint64_t xl_enter(struct xl_cpu *cpu, const void *code);

@@ -171,6 +171,8 @@ static uint32_t step(struct xl_cpu *cpu, uint32_t from)
             from = 0; /* making it may have dropped the block that asked */
         }
         if (vm->block[number].insns > env->budget) {
+            if (!(vm->config.switches & XL_NO_REGION))
+                xl_region_try(cpu, number);
             interpret(cpu, page_pa, IR_INSNS_MAX);
         } else {
             if (from)

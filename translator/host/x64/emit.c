@@ -19,15 +19,31 @@ uint64_t emit_scratch_bytes(void) { return sizeof(struct emit); }
 
 /* --- sites and cold pieces --- */
 
-/* The register with npc when it is known at run time only. */
+/* The register from which cold code makes npc when it is known at run time only. */
 unsigned emit_npc_reg(struct emit *e)
 {
-    uint16_t ref = e->ir->op[e->insn_op].arg[0];
+    const struct ir_op *insn = &e->ir->op[e->insn_op];
 
-    return ref == EMIT_NONE ? X64_NO_REG : regs_use(e, ref);
+    return insn->arg[0] == EMIT_NONE ? X64_NO_REG : regs_use(e, regs_npc_source(e, insn));
 }
 
-/* What the core must know when the C code called next does not come back. Flags and registers are left alone. */
+static void store_npc(struct emit *e, const struct ir_op *insn, unsigned reg)
+{
+    const struct ir_op *npc = &e->ir->op[insn->arg[0]];
+
+    if (regs_npc_source(e, insn) == insn->arg[0]) {
+        x64_store(&e->a, 0, reg, RBP, ENV(npc));
+        return;
+    }
+    x64_rr(&e->a, 0x85, 0, reg, reg);
+    x64_mov_imm(&e->a, RAX, (uint32_t)e->ir->op[npc->arg[2]].imm);
+    uint8_t *no = x64_jcc(&e->a, CC_E);
+    x64_mov_imm(&e->a, RAX, (uint32_t)e->ir->op[npc->arg[1]].imm);
+    x64_fix(no, e->a.p);
+    x64_store(&e->a, 0, RAX, RBP, ENV(npc));
+}
+
+/* What the core must know when the C code called next does not come back. Uses rax. */
 void emit_site(struct emit *e, unsigned insn_op, unsigned passed, unsigned npc_reg)
 {
     const struct ir_op *insn = &e->ir->op[insn_op];
@@ -36,7 +52,7 @@ void emit_site(struct emit *e, unsigned insn_op, unsigned passed, unsigned npc_r
     if (npc_reg == X64_NO_REG)
         x64_store_imm(&e->a, insn->to.npc, RBP, ENV(npc));
     else
-        x64_store(&e->a, 0, npc_reg, RBP, ENV(npc));
+        store_npc(e, insn, npc_reg);
     x64_store_imm(&e->a, e->ir->insns - passed, RBP, CPU(site.refund));
     x64_store_imm(&e->a, e->number, RBP, CPU(site.block));
     x64_store_imm(&e->a, passed == e->ir->insns, RBP, CPU(site.last));
@@ -80,6 +96,27 @@ static void store_pc(struct emit *e, uint32_t pc, uint32_t npc)
     x64_store_imm(&e->a, npc, RBP, ENV(npc));
 }
 
+/* The number in the region of the block at pc, or count. */
+static unsigned inside(const struct emit *e, uint32_t pc)
+{
+    unsigned i = 0, count = e->loop ? e->loop->count : 0;
+
+    while (i < count && e->loop->pc[i] != pc)
+        i++;
+    return i;
+}
+
+/* May an exit to this pc go to another block of the region? */
+static bool stays(const struct emit *e, uint32_t pc, uint32_t npc, bool ends)
+{
+    return e->loop && !ends && npc == pc + e->cpu->guest->insn_bytes && inside(e, pc) < e->loop->count && e->jumps < EMIT_JUMPS;
+}
+
+static void jump_inside(struct emit *e, uint8_t *jump, uint32_t pc)
+{
+    e->jump[e->jumps++] = (struct emit_jump){jump, inside(e, pc)};
+}
+
 static bool in_page(const struct emit *e, uint32_t pc) { return !((pc ^ e->block->pc) & ~XL_PAGE_MASK); }
 
 /* An exit to a constant pc with the budget already right, reached from `from` (NULL: by falling in). */
@@ -88,6 +125,11 @@ static void exit_tail(struct emit *e, uint32_t pc, uint32_t npc, bool ends)
     uint32_t switches = e->vm->config.switches;
     bool plain = !ends && npc == pc + e->cpu->guest->insn_bytes;
 
+    if (stays(e, pc, npc, ends)) {
+        jump_inside(e, x64_jmp(&e->a), pc);
+        return;
+    }
+    homes_store(e);
     if (plain && in_page(e, pc) && e->block->exits < XL_BLOCK_EXITS && !(switches & XL_NO_CHAIN)) {
         uint32_t index = e->block->exits++;
         struct xl_exit *out = &e->block->exit[index];
@@ -120,6 +162,10 @@ static void exit_const(struct emit *e, const struct ir_op *op)
 
 static void exit_if(struct emit *e, const struct ir_op *op)
 {
+    if (e->passed == e->ir->insns && stays(e, op->to.pc, op->to.npc, e->ends)) {
+        jump_inside(e, x64_jcc(&e->a, emit_test(e, op->arg[0])), op->to.pc);
+        return;
+    }
     emit_cold_new(e, COLD_EXIT, x64_jcc(&e->a, emit_test(e, op->arg[0])));
 }
 
@@ -137,6 +183,7 @@ static void exit_ind(struct emit *e, const struct ir_op *op)
     unsigned pc = regs_use(e, op->arg[0]), npc = regs_use(e, op->arg[1]);
 
     refund(e, e->passed);
+    homes_store(e);
     if (!e->ends && !(e->vm->config.switches & XL_NO_JUMP_CACHE) && follows(e, op)) {
         x64_mov(&e->a, RCX, pc);
         x64_shift_imm(&e->a, SHIFT_SHL, 0, RCX, 2);
@@ -177,6 +224,7 @@ static void arg_or_const(struct emit *e, unsigned to, unsigned reg, uint16_t ref
 
 static void cold_access(struct emit *e, const struct emit_cold *c, const struct ir_op *op)
 {
+    homes_store(e);
     emit_site(e, c->insn, c->passed, c->reg_npc);
     x64_store_imm(&e->a, xl_mem_bits(op->mem), RBP, CPU(site.mem));
     if (c->kind == COLD_STORE)
@@ -202,6 +250,7 @@ static void cold_emit(struct emit *e, const struct emit_cold *c)
         x64_jmp_to(&e->a, c->back);
         break;
     case COLD_RAISE:
+        homes_store(e);
         emit_site(e, c->insn, c->passed, c->reg_npc);
         x64_mov_imm(&e->a, RCX, (uint32_t)op->imm);
         x64_jmp_to(&e->a, e->raise);
@@ -212,7 +261,8 @@ static void cold_emit(struct emit *e, const struct emit_cold *c)
         break;
     default: /* COLD_BUDGET */
         x64_alu_imm(&e->a, ALU_ADD, 1, R14, e->ir->insns);
-        store_pc(e, e->block->pc, e->block->pc + e->cpu->guest->insn_bytes);
+        homes_store(e);
+        store_pc(e, e->pc, e->pc + e->cpu->guest->insn_bytes);
         leave(e, XL_LEAVE_LOOKUP);
         break;
     }
@@ -240,6 +290,7 @@ static void one(struct emit *e, const struct ir_op *op)
     case IR_OP_EXIT_IND: exit_ind(e, op); break;
     case IR_OP_EXIT_STATE:
         refund(e, e->passed);
+        homes_store(e);
         leave(e, XL_LEAVE_LOOKUP);
         break;
     case IR_OP_RAISE_IF: raise_if(e, op); break;
@@ -279,34 +330,96 @@ static uint64_t half_end(const struct xl_vm *vm)
     return vm->code_used < middle ? middle - 16 : vm->port.code_bytes;
 }
 
-bool emit_block(struct xl_cpu *cpu, struct ir_block *b, uint32_t number, bool *cache_full)
+static void begin(struct emit *e, struct xl_cpu *cpu, uint32_t number)
 {
     struct xl_vm *vm = cpu->vm;
-    struct emit *e = vm->emitter;
 
-    *cache_full = false;
     e->a = (struct x64){vm->port.code_rw + vm->code_used, vm->port.code_rw + half_end(vm)};
     e->cpu = cpu;
     e->vm = vm;
-    e->ir = b;
+    e->ir = vm->ir;
     e->block = &vm->block[number];
     e->number = number;
+    e->failed = e->full = false;
+    e->loop = NULL;
+    e->homes = e->jumps = 0;
+    e->home_mask = 0;
+    e->block->exits = 0;
+    e->block->code_offset = (uint32_t)vm->code_used;
+}
+
+/* The block in e->ir, which begins at pc. */
+static void part(struct emit *e, uint32_t pc)
+{
+    e->pc = pc;
     e->op = e->passed = e->insn_op = 0;
-    e->ends = e->failed = e->full = false;
+    e->ends = false;
     e->flags_kind = -1;
     e->pinned = 0;
     e->colds = 0;
-    e->block->exits = 0;
-    e->block->code_offset = (uint32_t)vm->code_used;
     regs_plan(e);
     body(e);
-    if (e->failed || e->full) {
-        *cache_full = e->full;
+}
+
+static bool finish(struct emit *e, bool *cache_full)
+{
+    struct xl_vm *vm = e->vm;
+
+    *cache_full = e->full;
+    if (e->failed || e->full)
         return false;
-    }
     e->block->code_bytes = (uint32_t)((uint64_t)(e->a.p - vm->port.code_rw) - vm->code_used);
     vm->code_used = ((uint64_t)(e->a.p - vm->port.code_rw) + 15) & ~(uint64_t)15;
     return true;
+}
+
+bool emit_block(struct xl_cpu *cpu, struct ir_block *b, uint32_t number, bool *cache_full)
+{
+    struct emit *e = cpu->vm->emitter;
+
+    begin(e, cpu, number);
+    e->ir = b;
+    part(e, e->block->pc);
+    return finish(e, cache_full);
+}
+
+static void translate(struct emit *e, unsigned i)
+{
+    uint32_t bytes, pc = e->loop->pc[i];
+
+    xl_translate(e->cpu, pc, pc + e->cpu->guest->insn_bytes, e->block->mode, e->block->page_pa, IR_INSNS_MAX, &bytes);
+    if (!(e->vm->config.switches & XL_NO_DEAD_PUT))
+        opt_dead_puts(e->ir);
+}
+
+bool emit_region(struct xl_cpu *cpu, const struct xl_loop *loop, uint32_t number, bool *cache_full)
+{
+    struct emit *e = cpu->vm->emitter;
+
+    begin(e, cpu, number);
+    e->loop = loop;
+    memset(e->accesses, 0, sizeof e->accesses);
+    memset(e->writes, 0, sizeof e->writes);
+    for (unsigned i = 0; i < loop->count; i++) {
+        translate(e, i);
+        homes_count(e);
+    }
+    homes_choose(e);
+    if (!has_room(e, EMIT_ROOM)) {
+        *cache_full = true;
+        return false;
+    }
+    homes_load(e);
+    for (unsigned i = 0; i < loop->count && !e->failed && !e->full; i++) {
+        translate(e, i);
+        if (i == 0)
+            e->block->insns = e->ir->insns;
+        e->label[i] = e->a.p;
+        part(e, loop->pc[i]);
+    }
+    for (unsigned i = 0; i < e->jumps && !e->failed && !e->full; i++)
+        x64_fix(e->jump[i].jump, e->label[e->jump[i].to]);
+    return finish(e, cache_full);
 }
 
 void emit_patch_jump(struct xl_vm *vm, uint32_t jump_offset, uint32_t target_offset)

@@ -4,6 +4,9 @@
  *
  * Host registers in translated code: rbp cpu, r12 and r13 guest banks 1 and 2, r14 budget, rax and rcx scratch, rsp spill slots; all others hold IR
  * values. Nothing lives in registers across blocks, and guest registers are written through, so state is precise wherever a block can be left.
+ *
+ * In a region the guest registers used most have homes: a host register each, loaded at the entry and stored wherever the region can be left or looked into. A GET of such
+ * a register is an alias of its home; a PUT moves the value there, or finds it made there.
  */
 #ifndef X64_EMIT_H
 #define X64_EMIT_H
@@ -15,7 +18,10 @@ enum {
     EMIT_SLOTS = 128,
     EMIT_COLD_MAX = 384,
     EMIT_ROOM = 320,       /* bytes that one op may take at most, its calls and spills included */
-    EMIT_COLD_ROOM = 128,  /* bytes that one cold piece may take */
+    EMIT_COLD_ROOM = 256,  /* bytes that one cold piece may take */
+    EMIT_HOMES = 6,
+    EMIT_WORDS = 128,      /* of a bank that may have a home */
+    EMIT_JUMPS = 64,       /* between the blocks of a region */
     EMIT_NONE = 0xffff,
 };
 
@@ -25,6 +31,21 @@ struct emit_value {
     uint8_t reg;    /* X64_NO_REG: not in a register */
     uint8_t slot;   /* 0xff: not on the stack */
     bool deferred;  /* a comparison that its only user makes itself */
+    uint8_t home;   /* lives in this home (number + 1) */
+    uint8_t hint;   /* will be put into this home (number + 1), and nothing looks there before */
+};
+
+/* A guest register that lives in a host register for the whole region. */
+struct emit_home {
+    uint8_t bank, reg;
+    bool written;
+    uint32_t off;
+};
+
+/* A jump to another block of the region whose place is not known yet. */
+struct emit_jump {
+    uint8_t *jump;
+    unsigned to;
 };
 
 enum emit_cold_kind { COLD_LOAD, COLD_STORE, COLD_FLAGS, COLD_RAISE, COLD_EXIT, COLD_IND, COLD_BUDGET };
@@ -56,6 +77,16 @@ struct emit {
     uint32_t pinned;     /* registers that must stay during this op */
     uint16_t owner[16];
     bool slot_used[EMIT_SLOTS];
+    const struct xl_loop *loop; /* NULL: a single block */
+    struct emit_home home[EMIT_HOMES];
+    unsigned homes;
+    uint16_t accesses[XL_BANKS][EMIT_WORDS];
+    bool writes[XL_BANKS][EMIT_WORDS];
+    uint32_t home_mask;  /* host registers that are homes */
+    uint8_t *label[XL_REGION_BLOCKS];
+    struct emit_jump jump[EMIT_JUMPS];
+    unsigned jumps;
+    uint32_t pc;         /* of the block in work */
     unsigned colds;
     struct emit_value value[IR_OPS_MAX];
     struct emit_cold cold[EMIT_COLD_MAX];
@@ -66,6 +97,7 @@ struct emit {
 
 /* regs.c */
 void regs_plan(struct emit *e);
+uint16_t regs_npc_source(const struct emit *e, const struct ir_op *insn);
 unsigned regs_use(struct emit *e, uint16_t ref);
 unsigned regs_make(struct emit *e);
 unsigned regs_make_over(struct emit *e, uint16_t ref);
@@ -73,8 +105,17 @@ bool regs_dies(const struct emit *e, uint16_t ref);
 void regs_done(struct emit *e);
 void regs_before_call(struct emit *e);
 void regs_load_arg(struct emit *e, unsigned reg, uint16_t ref);
+void regs_get_home(struct emit *e, unsigned home);
+void regs_put_home(struct emit *e, unsigned home, uint16_t ref);
+void regs_leave_homes(struct emit *e);
 bool regs_const(const struct emit *e, uint16_t ref, uint64_t *value);
 bool regs_imm(const struct emit *e, uint16_t ref, int32_t *imm);
+/* homes.c */
+void homes_count(struct emit *e);
+void homes_choose(struct emit *e);
+unsigned home_find(const struct emit *e, const struct ir_op *op);
+void homes_load(struct emit *e);
+void homes_store(struct emit *e);
 /* ops.c */
 void emit_op(struct emit *e, const struct ir_op *op);
 enum x64_cc emit_test(struct emit *e, uint16_t ref);

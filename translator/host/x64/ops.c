@@ -222,10 +222,13 @@ static void call(struct emit *e, const struct ir_op *op)
     const struct xl_helper *h = (const struct xl_helper *)(uintptr_t)op->imm;
     bool looks_out = h->flags & (XL_H_FAULTS | XL_H_ENDS);
 
+    homes_store(e);
+
     if (h->flags & XL_H_FAULTS)
         emit_site(e, e->insn_op, e->passed, emit_npc_reg(e));
     if (looks_out)
         x64_store(&e->a, 1, R14, RBP, ENV(budget));
+    regs_leave_homes(e);
     regs_before_call(e);
     for (unsigned k = 0; k < 4; k++)
         if (op->arg[k] != EMIT_NONE)
@@ -241,20 +244,41 @@ static void call(struct emit *e, const struct ir_op *op)
         e->flags_kind = -1;
     }
     e->ends |= (h->flags & XL_H_ENDS) != 0;
+    homes_load(e);
     if (op->opcode == IR_OP_CALLW && e->value[e->op].uses)
         x64_rr(&e->a, 0x8b, 0, regs_make(e), RAX);
     if (op->opcode == IR_OP_CALLD && e->value[e->op].uses)
         x64_mov64(&e->a, regs_make(e), RAX);
 }
 
-void emit_op(struct emit *e, const struct ir_op *op)
+static void get(struct emit *e, const struct ir_op *op)
 {
     struct where at = where_of(op);
+    unsigned home = home_find(e, op);
 
+    if (home < e->homes)
+        regs_get_home(e, home);
+    else
+        x64_load(&e->a, 0, regs_make(e), at.base, at.disp);
+}
+
+static void put(struct emit *e, const struct ir_op *op)
+{
+    struct where at = where_of(op);
+    unsigned home = home_find(e, op);
+
+    if (home < e->homes)
+        regs_put_home(e, home, op->arg[0]);
+    else
+        store_word(e, op->arg[0], at.base, at.disp);
+}
+
+void emit_op(struct emit *e, const struct ir_op *op)
+{
     switch (op->opcode) {
     case IR_OP_CONST: case IR_OP_CONST64: return;
-    case IR_OP_GET: x64_load(&e->a, 0, regs_make(e), at.base, at.disp); return;
-    case IR_OP_PUT: store_word(e, op->arg[0], at.base, at.disp); return;
+    case IR_OP_GET: get(e, op); return;
+    case IR_OP_PUT: put(e, op); return;
     case IR_OP_ADD: alu(e, op, ALU_ADD, 0); return;
     case IR_OP_SUB: alu(e, op, ALU_SUB, 0); return;
     case IR_OP_AND: alu(e, op, ALU_AND, 0); return;

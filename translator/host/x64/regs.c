@@ -45,10 +45,55 @@ static void plan_deferred(struct emit *e, unsigned i)
             e->value[op->arg[k]].last = v->last;
 }
 
+/* May an op leave for C code that wants to know npc? */
+static bool wants_npc(const struct ir_op *op)
+{
+    switch (op->opcode) {
+    case IR_OP_LD: case IR_OP_LD64: case IR_OP_ST: case IR_OP_ST64: case IR_OP_RAISE_IF: return true;
+    case IR_OP_CALL: case IR_OP_CALLW: case IR_OP_CALLD: return ((const struct xl_helper *)(uintptr_t)op->imm)->flags & XL_H_FAULTS;
+    default: return false;
+    }
+}
+
+/* What a dynamic npc is made from: the test when it chooses between two constants (cold code does the choosing), else the value itself. */
+uint16_t regs_npc_source(const struct emit *e, const struct ir_op *insn)
+{
+    const struct ir_op *npc = &e->ir->op[insn->arg[0]];
+    uint64_t unused;
+
+    return npc->opcode == IR_OP_SELECT && regs_const(e, npc->arg[1], &unused) && regs_const(e, npc->arg[2], &unused) ? npc->arg[0] : insn->arg[0];
+}
+
+static bool looks_at_state(const struct ir_op *op)
+{
+    uint8_t effect = ir_info[op->opcode].effect;
+
+    return effect == IR_EFFECT_M || effect == IR_EFFECT_E || effect == IR_EFFECT_B;
+}
+
+/* A value whose PUT comes before anything can see the old one may be made in the home itself. */
+static void plan_hint(struct emit *e, unsigned put)
+{
+    const struct ir_op *op = &e->ir->op[put];
+    unsigned home = home_find(e, op);
+    uint16_t v = op->arg[0];
+
+    if (home == e->homes || e->value[v].hint || ir_info[e->ir->op[v].opcode].result == IR_RESULT_N || e->ir->op[v].opcode == IR_OP_GET)
+        return;
+    for (unsigned i = v + 1u; i < put; i++) {
+        const struct ir_op *between = &e->ir->op[i];
+        bool same = (between->opcode == IR_OP_GET || between->opcode == IR_OP_PUT) && home_find(e, between) == home;
+        if (same || looks_at_state(between))
+            return;
+    }
+    e->value[v].hint = (uint8_t)(home + 1);
+}
+
 /* Uses are counted from the end, so that what only dead ops need is dead too. */
 void regs_plan(struct emit *e)
 {
     unsigned end_of_insn = e->ir->count;
+    bool npc_wanted = false;
 
     for (unsigned i = 0; i < e->ir->count; i++)
         e->value[i] = (struct emit_value){.reg = X64_NO_REG, .slot = 0xff};
@@ -58,11 +103,13 @@ void regs_plan(struct emit *e)
     for (unsigned i = e->ir->count; i-- > 0;) {
         const struct ir_op *op = &e->ir->op[i];
         if (op->opcode == IR_OP_INSN) {
-            if (op->arg[0] != EMIT_NONE)
-                use(e, op->arg[0], end_of_insn - 1);
+            if (op->arg[0] != EMIT_NONE && npc_wanted)
+                use(e, regs_npc_source(e, op), end_of_insn - 1);
             end_of_insn = i;
+            npc_wanted = false;
             continue;
         }
+        npc_wanted |= wants_npc(op);
         if (droppable(e, i))
             continue;
         for (unsigned k = 0; k < 4; k++)
@@ -71,6 +118,9 @@ void regs_plan(struct emit *e)
     }
     for (unsigned i = 0; i < e->ir->count; i++)
         plan_deferred(e, i);
+    for (unsigned i = 0; i < e->ir->count && e->homes; i++)
+        if (e->ir->op[i].opcode == IR_OP_PUT)
+            plan_hint(e, i);
 }
 
 bool regs_const(const struct emit *e, uint16_t ref, uint64_t *value)
@@ -116,11 +166,11 @@ static unsigned take(struct emit *e)
     unsigned victim = X64_NO_REG, farthest = 0;
 
     for (unsigned i = 0; i < sizeof order; i++)
-        if (e->owner[order[i]] == EMIT_NONE && !(e->pinned >> order[i] & 1))
+        if (e->owner[order[i]] == EMIT_NONE && !((e->pinned | e->home_mask) >> order[i] & 1))
             return order[i];
     for (unsigned i = 0; i < sizeof order; i++) {
         unsigned r = order[i];
-        if (!(e->pinned >> r & 1) && (victim == X64_NO_REG || e->value[e->owner[r]].last > farthest)) {
+        if (!((e->pinned | e->home_mask) >> r & 1) && (victim == X64_NO_REG || e->value[e->owner[r]].last > farthest)) {
             victim = r;
             farthest = e->value[e->owner[r]].last;
         }
@@ -158,10 +208,45 @@ static unsigned own(struct emit *e, unsigned r)
     return r;
 }
 
-/* A register for the result of this op, none of those in use by it. */
-unsigned regs_make(struct emit *e) { return own(e, take(e)); }
+/* Does a value other than `but` live in the home and is needed after this op? */
+static bool home_needed(const struct emit *e, unsigned home, uint16_t but)
+{
+    for (unsigned i = 0; i < e->op; i++)
+        if (i != but && e->value[i].home == home + 1 && e->value[i].last > e->op)
+            return true;
+    return false;
+}
 
-bool regs_dies(const struct emit *e, uint16_t ref) { return e->value[ref].last <= e->op; }
+/* Make the result in its home. */
+static unsigned own_home(struct emit *e, unsigned home)
+{
+    struct emit_value *v = &e->value[e->op];
+
+    v->reg = e->home[home].reg;
+    v->home = (uint8_t)(home + 1);
+    e->pinned |= 1u << v->reg;
+    return v->reg;
+}
+
+/* A register for the result of this op, none of those in use by it. */
+unsigned regs_make(struct emit *e)
+{
+    unsigned hint = e->value[e->op].hint;
+
+    if (hint && !(e->pinned >> e->home[hint - 1].reg & 1) && !home_needed(e, hint - 1, EMIT_NONE))
+        return own_home(e, hint - 1);
+    return own(e, take(e));
+}
+
+/* May the operand's register become the result's? */
+bool regs_dies(const struct emit *e, uint16_t ref)
+{
+    const struct emit_value *v = &e->value[ref];
+
+    if (v->last > e->op)
+        return false;
+    return !v->home || (e->value[e->op].hint == v->home && !home_needed(e, v->home - 1u, ref));
+}
 
 /* A register for the result, that of an operand when it dies here; the operand's value is in it afterwards. */
 unsigned regs_make_over(struct emit *e, uint16_t ref)
@@ -169,8 +254,12 @@ unsigned regs_make_over(struct emit *e, uint16_t ref)
     unsigned from = regs_use(e, ref);
 
     if (regs_dies(e, ref)) {
-        e->value[ref].reg = X64_NO_REG;
-        return own(e, from);
+        struct emit_value *v = &e->value[ref];
+        v->reg = X64_NO_REG;
+        if (!v->home)
+            return own(e, from);
+        v->home = 0;
+        return own_home(e, e->value[e->op].hint - 1u);
     }
     unsigned to = regs_make(e);
     x64_mov64(&e->a, to, from);
@@ -184,6 +273,7 @@ static void release(struct emit *e, uint16_t ref)
     if (v->reg != X64_NO_REG && e->owner[v->reg] == ref)
         e->owner[v->reg] = EMIT_NONE;
     v->reg = X64_NO_REG;
+    v->home = 0;
     if (v->slot != 0xff)
         e->slot_used[v->slot] = false;
     v->slot = 0xff;
@@ -207,6 +297,70 @@ void regs_done(struct emit *e)
 {
     release_dead(e, &e->ir->op[e->op]);
     e->pinned = 0;
+}
+
+/* The result of this op is what its guest register's home holds. */
+void regs_get_home(struct emit *e, unsigned home)
+{
+    own_home(e, home);
+}
+
+/* Values in a home that are needed after this op go elsewhere. */
+static void home_clear(struct emit *e, unsigned home, uint16_t but)
+{
+    for (unsigned i = 0; i < e->op; i++) {
+        struct emit_value *v = &e->value[i];
+        if (i == but || v->home != home + 1)
+            continue;
+        v->home = 0;
+        v->reg = X64_NO_REG;
+        if (v->last <= e->op)
+            continue;
+        unsigned r = take(e);
+        x64_mov64(&e->a, r, e->home[home].reg);
+        v->reg = (uint8_t)r;
+        e->owner[r] = (uint16_t)i;
+    }
+}
+
+void regs_put_home(struct emit *e, unsigned home, uint16_t ref)
+{
+    struct emit_value *v = &e->value[ref];
+    unsigned reg = e->home[home].reg;
+    uint64_t constant;
+
+    if (v->home == home + 1)
+        return;
+    if (v->reg != X64_NO_REG)
+        e->pinned |= 1u << v->reg;
+    home_clear(e, home, EMIT_NONE);
+    if (regs_const(e, ref, &constant)) {
+        x64_mov_imm(&e->a, reg, constant);
+        return;
+    }
+    if (v->reg == X64_NO_REG)
+        x64_load(&e->a, 1, reg, RSP, (int32_t)v->slot * 8);
+    else
+        x64_mov64(&e->a, reg, v->reg);
+    if (v->home) /* it lives in another home and stays there */
+        return;
+    if (v->reg != X64_NO_REG)
+        e->owner[v->reg] = EMIT_NONE;
+    v->reg = (uint8_t)reg;
+    v->home = (uint8_t)(home + 1);
+}
+
+/* Before a call: what lives in homes and is needed later goes to the stack. */
+void regs_leave_homes(struct emit *e)
+{
+    for (unsigned i = 0; i < e->op; i++) {
+        struct emit_value *v = &e->value[i];
+        if (!v->home || v->last <= e->op)
+            continue;
+        to_slot(e, (uint16_t)i);
+        v->reg = X64_NO_REG;
+        v->home = 0;
+    }
 }
 
 /* All values out of the caller-saved registers, operands of this op included. */
