@@ -54,7 +54,7 @@ struct ds_link_state {
     uint32_t session, window;
     uint32_t frames_received, frames_sent, crc_errors, garbage_bytes, uart_overruns;
     uint32_t malformed; /* good frames without meaning */
-    uint32_t reserved;
+    uint32_t stamped; /* the session's DATA carry board time: it was open from the start */
     struct ds_link_channel_state channel[LINK_MAX_CHANNELS];
 };
 _Static_assert(sizeof(struct ds_link_state) <= 4096, "root gives one page");

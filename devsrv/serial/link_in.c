@@ -24,6 +24,7 @@ static void session_start(struct ds_link *link, uint32_t session, uint32_t windo
         channel->ack_owed = channel->retransmit = false;
     }
     link->status_owed = false;
+    state->stamped = 0;
     state->window = window;
     __atomic_store_n(&state->session, session, __ATOMIC_RELEASE);
 }
@@ -32,6 +33,7 @@ void ds_link_preset(struct ds_link *link, uint32_t session, uint32_t window)
 {
     if (link->state->session == 0 && session != 0) {
         session_start(link, session, window);
+        link->state->stamped = 1;
         link->hello_owed = true;
         link->hello_session = session;
     }

@@ -18,9 +18,9 @@ static uint8_t *frame_payload(struct ds_link *link)
 }
 
 /* Put header, CRC and zero bytes around `count` payload bytes. */
-static bool frame_seal(struct ds_link *link, uint8_t channel, enum link_type type, uint32_t offset, size_t count)
+static bool frame_seal_flags(struct ds_link *link, uint8_t channel, enum link_type type, uint16_t flags, uint32_t offset, size_t count)
 {
-    struct link_frame_header head = {.channel = channel, .type = (uint8_t)type, .offset = offset};
+    struct link_frame_header head = {.channel = channel, .type = (uint8_t)type, .flags = flags, .offset = offset};
     size_t bytes = sizeof head + count;
     memcpy(link->frame, &head, sizeof head);
     uint32_t crc = ds_crc32(0, link->frame, bytes);
@@ -31,6 +31,11 @@ static bool frame_seal(struct ds_link *link, uint8_t channel, enum link_type typ
     link->wire_bytes = (unsigned)coded + 2;
     link->state->frames_sent++;
     return true;
+}
+
+static bool frame_seal(struct ds_link *link, uint8_t channel, enum link_type type, uint32_t offset, size_t count)
+{
+    return frame_seal_flags(link, channel, type, 0, offset, count);
 }
 
 /* The window to tell, remembered as told. */
@@ -197,18 +202,20 @@ static uint32_t channel_sendable(struct ds_link_channel *channel)
     return bytes < DS_LINK_DATA_BYTES ? bytes : DS_LINK_DATA_BYTES;
 }
 
-static bool data_build(struct ds_link *link)
+static bool data_build(struct ds_link *link, uint64_t now_ns)
 {
+    uint32_t stamp = link->state->stamped ? sizeof now_ns : 0;
+    memcpy(frame_payload(link), &now_ns, stamp);
     for (unsigned i = 0; i < link->channel_count; i++) {
         unsigned turn = (link->data_turn + i) % link->channel_count;
         struct ds_link_channel *channel = &link->channel[turn];
         uint32_t bytes = channel_is_stream(channel) ? channel_sendable(channel) : 0;
-        bytes = ds_ring_peek(&channel->ring.out, channel_flight(channel), frame_payload(link), bytes);
+        bytes = ds_ring_peek(&channel->ring.out, channel_flight(channel), frame_payload(link) + stamp, bytes);
         if (bytes) {
             uint32_t offset = channel->state->sent;
             channel->state->sent += bytes;
             link->data_turn = turn + 1;
-            return frame_seal(link, channel->number, LINK_TYPE_DATA, offset, bytes);
+            return frame_seal_flags(link, channel->number, LINK_TYPE_DATA, stamp ? LINK_FRAME_FLAG_STAMPED : 0, offset, stamp + bytes);
         }
     }
     return false;
@@ -228,7 +235,7 @@ static bool frame_build(struct ds_link *link, uint64_t now_ns)
     }
     bool ack_may = !link->ack_was_last;
     link->ack_was_last = ack_may && ack_build(link);
-    if (link->ack_was_last || reply_build(link) || data_build(link)) {
+    if (link->ack_was_last || reply_build(link) || data_build(link, now_ns)) {
         return true;
     }
     link->ack_was_last = !ack_may && ack_build(link);

@@ -211,7 +211,7 @@ class Conversation:
         self._logs.write(event.name, event.data)
         if self._screen is not None:
             self._screen.write(event.name, event.data, now)
-        self._script.feed(event.name, event.data)
+        self._script.feed(event.name, event.data, event.board_time_ns)
         if event.name == BOOT:
             self._boot_text = (self._boot_text + event.data)[-65536:]
             if self._panic_since is None and PANIC.search(self._boot_text):

@@ -65,12 +65,16 @@ Step = Until | Send
 
 @dataclass(frozen=True)
 class Match:
-    """One Until that was met, `time_s` seconds after the script began."""
+    """One Until that was met, `time_s` seconds after the script began.
+
+    board_time_ns is when the board sent the text, where it says so (counted runs): the same in every run.
+    """
 
     channel: str
     regex: str
     text: str
     time_s: float
+    board_time_ns: int | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the match as it stands in the result file."""
@@ -79,7 +83,7 @@ class Match:
             "regex": self.regex,
             "text": self.text,
             "time_s": round(self.time_s, 3),
-        }
+        } | ({} if self.board_time_ns is None else {"board_time_ns": self.board_time_ns})
 
 
 @dataclass
@@ -108,6 +112,7 @@ class Script:
             for step in self.steps
         ]
         self._position = 0
+        self._board_time_ns: int | None = None
         self._seen: dict[str, _Seen] = {}
         self._clock = clock
         self._began = clock()
@@ -132,8 +137,9 @@ class Script:
         """Names of all channels the steps speak of."""
         return frozenset(step.channel for step in self.steps)
 
-    def feed(self, channel: str, data: bytes) -> None:
+    def feed(self, channel: str, data: bytes, board_time_ns: int | None = None) -> None:
         """Take bytes that arrived on a channel, and match the waiting patterns against them."""
+        self._board_time_ns = board_time_ns
         seen = self._seen.setdefault(channel, _Seen())
         seen.text += seen.decoder.decode(data)
         self._match()
@@ -158,7 +164,7 @@ class Script:
             if seen is None or found is None:
                 return
             elapsed = self._clock() - self._began
-            self.matches.append(Match(step.channel, step.regex, found.group(), elapsed))
+            self.matches.append(Match(step.channel, step.regex, found.group(), elapsed, self._board_time_ns))
             rest = seen.text[found.end() :]
             for other in self._seen.values():
                 other.text = ""

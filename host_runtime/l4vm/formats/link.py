@@ -26,7 +26,8 @@ Session
     A board can start with a session open: the loader's command line says `session=NUMBER window=BYTES`.
     It then sends the HELLO_REPLY by itself and goes on as if it had been greeted so. The workstation that
     started it so says nothing until it has something to say; under counted time nothing from outside then
-    reaches the board, and two runs are the same.
+    reaches the board, and two runs are the same. Its DATA frames are STAMPED with the board time at which
+    they were built, so that what came when can be compared between runs.
 
 Offsets
     Each channel has two byte streams, numbered by byte modulo 2**32. `offset` of a DATA frame is the
@@ -137,6 +138,12 @@ class ChannelKind(IntEnum):
     OTHER = 5
 
 
+class FrameFlags(IntFlag):
+    """Bits of FrameHeader.flags."""
+
+    STAMPED = 1  # DATA of a session that was open at the start: u64 board time in ns before the bytes
+
+
 class PollFlags(IntFlag):
     """Bits of PollEntry.flags."""
 
@@ -195,7 +202,7 @@ class TaskKind(IntEnum):
 
 Name = PaddedString(NAME_BYTES, "ascii")
 
-# channel of the stream; type is a FrameType; flags 0 in version 1, upper byte 0 for ever.
+# channel of the stream; type is a FrameType; flags are FrameFlags, upper byte 0 for ever.
 FrameHeader = Struct(
     "channel" / Int8ul,
     "type" / Int8ul,
@@ -394,6 +401,7 @@ C_ENUMS = {
     "type": FrameType,
     "channel": Channel,
     "kind": ChannelKind,
+    "frame_flag": FrameFlags,
     "poll_flag": PollFlags,
     "op": Op,
     "reply_status": ReplyStatus,

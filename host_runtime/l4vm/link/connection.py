@@ -32,6 +32,7 @@ class ChannelText:
 
     name: str
     data: bytes
+    board_time_ns: int | None = None
 
 
 ConnectionEvent = Event | ChannelText
@@ -138,7 +139,7 @@ class Connection:
         names = {info.number: info.name for info in self.session.channels}
         for event in self.session.take_events():
             if isinstance(event, Data):
-                self._events.append(ChannelText(names[event.channel], event.data))
+                self._events.append(ChannelText(names[event.channel], event.data, event.board_time_ns))
             elif isinstance(event, Replied) and self._listing is not None:
                 self._list_reply(self._listing, event)
             else:

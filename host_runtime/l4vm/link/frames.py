@@ -34,6 +34,7 @@ class Frame:
     type: wire.FrameType
     offset: int = 0
     payload: bytes = b""
+    stamp_ns: int | None = None  # board time of a stamped frame
 
 
 @dataclass(frozen=True)
@@ -155,9 +156,12 @@ class Deframer:
             self.counters.crc_errors += 1
             return
         head = wire.FrameHeader.parse(body)
-        if head.type not in KNOWN_TYPES or head.flags:
+        payload, stamp = body[wire.HEADER_BYTES :], None
+        stamped = head.flags == wire.FrameFlags.STAMPED and head.type == wire.FrameType.DATA and len(payload) >= 8
+        if head.type not in KNOWN_TYPES or (head.flags and not stamped):
             self.counters.bad_frames += 1
             return
+        if stamped:
+            stamp, payload = int.from_bytes(payload[:8], "little"), payload[8:]
         self.counters.frames += 1
-        kind = wire.FrameType(head.type)
-        emit(Frame(head.channel, kind, head.offset, body[wire.HEADER_BYTES :]))
+        emit(Frame(head.channel, wire.FrameType(head.type), head.offset, payload, stamp))

@@ -64,6 +64,7 @@ class Data:
 
     channel: int
     data: bytes
+    board_time_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -371,7 +372,7 @@ class Session:
         if fresh:
             stream.expected = (stream.expected + len(fresh)) & MASK
             stream.asked_again = False
-            self._events.append(Data(frame.channel, fresh))
+            self._events.append(Data(frame.channel, fresh, frame.stamp_ns))
         stream.unheard += len(fresh)
         if stream.unheard > SILENT_BYTES:
             self._speak()
