@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Boards and images as frozen facts, and the keys their files may have."""
+"""Boards and images as frozen facts, and the keys their files may have.
+
+Each fact that is a table of its own keeps its place, so that a later check can say where it stands.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from l4vm.description.schema import NAME, Key
+from l4vm.description.schema import NAME, TOP, Key, Place
 from l4vm.formats.link import MAX_CHANNELS
 
 PERIOD_MAX_US = 3_600_000_000
-FIRST_FREE_CHANNEL = 3
 RESTARTS = ("stop", "restart", "reboot", "ignore")
 TIMES = ("auto", "host", "insn", "exact")
 DEFAULT_ROOT = {"priority": 210, "budget_us": 2000, "period_us": 10000}
@@ -21,6 +23,7 @@ class Ram:
 
     base: int
     size: int
+    place: Place = field(default=TOP, compare=False)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Uart:
     irq: int
     clock_hz: int
     baud: int
+    place: Place = field(default=TOP, compare=False)
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class IrqRoute:
     gsi: int
     trigger: str
     polarity: str
+    place: Place = field(default=TOP, compare=False)
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,11 @@ class Board:
     qemu_memory_mib: int
     qemu_cpu: str
     qemu_extra: tuple[str, ...]
+
+    @property
+    def ram_bytes(self) -> int:
+        """All of its RAM."""
+        return sum(ram.size for ram in self.ram)
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ class Server:
     device: str
     restart: str
     share: Share
+    place: Place = field(default=TOP, compare=False)
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,7 @@ class Realtime:
     channel: int
     restart: str
     share: Share
+    place: Place = field(default=TOP, compare=False)
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,7 @@ class Guest:
     channel: int
     restart: str
     share: Share
+    place: Place = field(default=TOP, compare=False)
 
 
 @dataclass(frozen=True)
@@ -129,21 +142,22 @@ _SHARE = {
     "budget_us": Key(int, low=1, high=PERIOD_MAX_US),
     "period_us": Key(int, low=1, high=PERIOD_MAX_US),
 }
-_CHANNEL = Key(int, low=FIRST_FREE_CHANNEL, high=MAX_CHANNELS - 1)
+_CHANNEL = Key(int, low=0, high=MAX_CHANNELS - 1)
+_TABLES = Key(list, default=(), element=dict)
 
 BOARD_TOP = {
     "name": NAME,
     "arch": Key(str, choices=("x86-64",)),
-    "ram": Key(list),
-    "uart": Key(list, default=()),
-    "irq": Key(list, default=()),
+    "ram": Key(list, element=dict),
+    "uart": _TABLES,
+    "irq": _TABLES,
     "qemu": Key(dict, default={}),
 }
 RAM = {"base": Key(int, low=0, high=1 << 46, multiple=4096), "size": Key(int, low=4096, high=1 << 40, multiple=4096)}
 UART = {
     "name": NAME,
     "kind": Key(str, choices=("16550",)),
-    "port": Key(int, low=1, high=0xFFF8),
+    "port": Key(int, low=8, high=0xFFF8, multiple=8),
     "ports": Key(int, default=8, low=8, high=8),
     "irq": Key(int, low=0, high=15),
     "clock_hz": Key(int, default=1843200, low=1, high=1 << 31),
@@ -158,15 +172,15 @@ IRQ = {
 QEMU = {
     "memory_mib": Key(int, default=512, low=64, high=1 << 20),
     "cpu": Key(str, default="max"),
-    "extra": Key(list, default=()),
+    "extra": Key(list, default=(), element=str),
 }
 IMAGE_TOP = {
     "board": NAME,
     "image": Key(dict),
-    "root": Key(dict, default=DEFAULT_ROOT),
-    "server": Key(list, default=()),
-    "rt": Key(list, default=()),
-    "guest": Key(list, default=()),
+    "root": Key(dict, default={}),
+    "server": _TABLES,
+    "rt": _TABLES,
+    "guest": _TABLES,
 }
 IMAGE = {"name": NAME, "root": Key(str, default="root", pattern=NAME.pattern, form=NAME.form)}
 ROOT = {name: Key(int, default=DEFAULT_ROOT[name], low=1, high=key.high) for name, key in _SHARE.items()}

@@ -8,17 +8,13 @@ A ring of bytes joins each channel's client with the server that carries it.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
 
 from l4vm.description.builder import Rights, TableBuilder
 from l4vm.description.load import Description
 from l4vm.description.model import TIMES, Guest, Realtime, Server, Share, Uart
-from l4vm.errors import L4vmError
+from l4vm.description.programs import parse_programs
 from l4vm.formats import system_table as st
 from l4vm.formats.args import ArgKind
 from l4vm.formats.link import ChannelKind
@@ -69,8 +65,14 @@ class _Channel:
 
 
 class _Resolver:
-    def __init__(self, description: Description, programs: Mapping[str, bytes], guests: Mapping[str, GuestImage]) -> None:
-        self.description, self.programs, self.guests = description, programs, guests
+    """Makes one table; tasks are numbered in the order they are made."""
+
+    def __init__(
+        self, description: Description, programs: Mapping[str, bytes], guests: Mapping[str, GuestImage]
+    ) -> None:
+        self.description, self.guests = description, guests
+        self.programs = parse_programs(description, programs)
+        self.supervisor = 0
         self.t = TableBuilder()
         self.wake: dict[int, int] = {}
         self.channels: list[_Channel] = []
@@ -112,20 +114,18 @@ class _Resolver:
         t.add("thread", st.ThreadRecord(task, sched, share.priority, 0, entry, STACK_TOP - 8, UTCB_VA))
         return task
 
-    def _program_task(self, name: str, program: str, kind: st.TaskKind, restart: str, channel: int, share: Share) -> int:
+    def _program_task(
+        self, name: str, program: str, kind: st.TaskKind, restart: str, channel: int, share: Share
+    ) -> int:
         t = self.t
-        elf = self._elf(program)
-        task = self._task(name, kind, restart, channel, share, elf.header.e_entry)
-        for segment in elf.iter_segments("PT_LOAD"):
-            header = segment.header
-            if not header.p_memsz:
-                continue
-            rights = sum(int(r) for bit, r in ((4, Rights.READ), (2, Rights.WRITE), (1, Rights.EXEC)) if header.p_flags & bit)
-            if rights & Rights.WRITE:
-                memory = t.memory(f"{name}.data", header.p_memsz, content=segment.data())
+        elf = self.programs[program]
+        task = self._task(name, kind, restart, channel, share, elf.entry)
+        for segment in elf.segments:
+            if segment.rights & Rights.WRITE:
+                memory = t.memory(f"{name}.data", segment.mem_bytes, content=segment.data)
             else:
-                memory = t.image_memory(f"{name}.text", segment.data())
-            t.map(task, memory, header.p_vaddr, rights)
+                memory = t.image_memory(f"{name}.text", segment.data.ljust(segment.mem_bytes, b"\0"))
+            t.map(task, memory, segment.va, segment.rights)
         t.map(task, t.memory(f"{name}.stack", STACK_BYTES), STACK_TOP - STACK_BYTES, RW)
         supervisor = t.cap(task, st.CapKind.OBJECT, self.supervisor, Rights.WRITE, task)
         t.argument(task, ArgKind.CAP, "supervisor", slot=supervisor)
@@ -133,20 +133,10 @@ class _Resolver:
         t.argument(task, ArgKind.CAP, "wake", slot=t.cap(task, st.CapKind.OBJECT, self.wake[task], RW))
         return task
 
-    def _elf(self, program: str) -> ELFFile:
-        if program not in self.programs:
-            raise L4vmError(f"program {program}: it was not built", "scons builds what the image names", 3)
-        try:
-            elf = ELFFile(io.BytesIO(self.programs[program]))
-        except ELFError as error:
-            raise L4vmError(f"program {program}: no ELF file ({error})", "build it again") from error
-        if elf.header.e_machine != "EM_X86_64" or elf.header.e_type != "ET_EXEC":
-            raise L4vmError(f"program {program}: no linked x86-64 program", "build it by the kit's SConscript")
-        return elf
-
     def _server(self, server: Server) -> int:
         t = self.t
-        task = self._program_task(server.name, server.program, st.TaskKind.SERVER, server.restart, NO_CHANNEL, server.share)
+        kind = st.TaskKind.SERVER
+        task = self._program_task(server.name, server.program, kind, server.restart, NO_CHANNEL, server.share)
         uart = next(u for u in self.description.board.uart if u.name == server.device)
         self._uart(task, uart)
         t.give_memory(task, "state", t.memory(f"{server.name}.state", 4096, st.MemoryFlags.KEEP), STATE_VA, RW)
@@ -174,9 +164,8 @@ class _Resolver:
         record = st.RealtimeRecord(number, stats, task.share.period_us, task.share.budget_us, task.deadline_us)
         index = t.add("realtime", record)
         t.give_memory(0, f"stats.{index}", stats, STATS_VA + index * 0x1000, Rights.READ)
-        values = (("period_us", task.share.period_us), ("budget_us", task.share.budget_us), ("deadline_us", task.deadline_us))
-        for name, value in values:
-            t.argument(number, ArgKind.VALUE, name, value=value)
+        for name in ("period_us", "budget_us", "deadline_us"):
+            t.argument(number, ArgKind.VALUE, name, value=getattr(record, name))
         return number
 
     def _guest(self, guest: Guest) -> int:
@@ -226,6 +215,6 @@ def resolve(description: Description, programs: Mapping[str, bytes], guests: Map
         guests: of each guest, by name.
 
     Raises:
-        L4vmError: a program is missing or no task's program.
+        L4vmErrors: programs are missing, or no task's programs.
     """
     return _Resolver(description, programs, guests).resolve()

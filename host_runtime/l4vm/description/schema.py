@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""What keys a table may have, and the pass that turns tables into frozen dataclasses.
+"""What keys a table may have, and the reader that holds tables to it.
 
-A schema is a dict of `Key`. `Reader` collects every error with its place and goes on, so that one run
-names all of them. A value that is wrong is replaced by its default, so that later checks see something.
+A schema is a dict of `Key`. `Reader` collects every error with its place and goes on, so that one run names all of
+them. A value that is wrong is replaced by one of the right type, and later checks of that key stay silent.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from l4vm.description.positions import Document
+from l4vm.description.positions import Document, join
 from l4vm.errors import L4vmError, nearest
 
 REQUIRED = object()
-_WORDS: dict[type, str] = {int: "an integer", str: "a text", bool: "true or false", list: "an array"}
+_WORDS: dict[type, str] = {
+    int: "an integer", str: "a text", bool: "true or false", list: "an array", dict: "a table"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Key:
     pattern: str = ""
     multiple: int = 1
     form: str = ""  # what the pattern means, in words
+    element: type | None = None  # of an array
 
 
 NAME = Key(str, pattern=r"[a-z][a-z0-9_-]{0,14}", form="a lower-case letter, then at most 14 of a-z 0-9 _ -")
@@ -38,86 +41,138 @@ NAME = Key(str, pattern=r"[a-z][a-z0-9_-]{0,14}", form="a lower-case letter, the
 Schema = Mapping[str, Key]
 
 
+@dataclass(frozen=True)
+class Place:
+    """A table: its path in the document, and how errors call it (`rt.heartbeat`)."""
+
+    path: str = ""
+    shown: str = ""
+
+
+TOP = Place()
+
+
 @dataclass
 class Reader:
     """Reads tables of one document and keeps what is wrong."""
 
     document: Document
-    errors: list[L4vmError] = field(default_factory=list)
+    _found: list[tuple[int, L4vmError]] = field(default_factory=list)
+    _bad: set[str] = field(default_factory=set)
 
-    def wrong(self, path: str, sentence: str, hint: str, shown: str = "") -> None:
-        """Keep an error at a path; `shown` is how the sentence calls it (else the path)."""
-        self.errors.append(L4vmError(f"{self.document.place(path)}: {shown or path}{sentence}", hint))
+    @property
+    def errors(self) -> list[L4vmError]:
+        """All errors, in the order of their lines."""
+        return [error for _, error in sorted(self._found, key=lambda entry: entry[0])]
 
-    def table(self, path: str, values: Any, schema: Schema, shown: str) -> dict[str, Any]:
-        """Return the values of one table, each checked, defaults filled in.
+    def wrong(self, place: Place, key: str, sentence: str, hint: str) -> None:
+        """Keep an error of a key (empty: of the table itself), unless the key has one already."""
+        path = join(place.path, key) if key else place.path
+        if path not in self._bad:
+            shown = join(place.shown, key) if key else place.shown
+            where = self.document.place(path)
+            line = int(where.rpartition(":")[2])
+            self._found.append((line, L4vmError(f"{where}: {shown}{sentence}", hint)))
+        self._bad.add(path)
 
-        Args:
-            path: the table's path in the document.
-            values: what stands there.
-            shown: how errors call the table (`rt.heartbeat`).
-        """
-        if not isinstance(values, dict):
-            self.wrong(path, f" = {values!r}: must be a table", f"write [{path}]", shown)
-            values = {}
+    def is_bad(self, place: Place, key: str) -> bool:
+        """Tell whether a key has an error already, so that its value means nothing."""
+        return join(place.path, key) in self._bad
+
+    def table(self, place: Place, values: Any, schema: Schema) -> dict[str, Any]:
+        """Return the values of one table, each checked, defaults filled in."""
+        if place.path in self._bad:  # it is no table, or missing: one sentence is enough
+            return {name: _stand_in(key) for name, key in schema.items()}
         for name in values:
             if name not in schema:
-                self.wrong(_join(path, name), ": no such key", nearest(name, list(schema)), _join(shown, name))
-        return {name: self._value(path, shown, name, values, key) for name, key in schema.items()}
+                self.wrong(place, name, ": no such key", nearest(name, list(schema)))
+        return {name: self._value(place, name, values, key) for name, key in schema.items()}
 
-    def _value(self, path: str, shown: str, name: str, values: dict[str, Any], key: Key) -> Any:
-        at, call = _join(path, name), _join(shown, name)
+    def tables(self, name: str, array: Any, schema: Schema) -> Iterator[tuple[Place, dict[str, Any]]]:
+        """Read an array of tables; errors call each by its name."""
+        for i, values in enumerate(array):
+            path = f"{name}[{i}]"
+            called = values.get("name")
+            place = Place(path, f"{name}.{called}" if isinstance(called, str) and called else path)
+            yield place, self.table(place, values, schema)
+
+    def _value(self, place: Place, name: str, values: dict[str, Any], key: Key) -> Any:
         if name not in values:
-            if key.default is REQUIRED:
-                self.wrong(path, ": is missing", f"write {name} = ... ({_range(key)})", call)
-                return _stand_in(key)
-            return key.default
-        value = values[name]
-        if type(value) is not key.kind:
-            self.wrong(at, f" = {value!r}: must be {_WORDS[key.kind]}", f"allowed: {_range(key)}", call)
+            if key.default is not REQUIRED:
+                return key.default
+            self.wrong(place, name, ": is missing", _how_to_write(join(place.path, name), name, key))
+            return _stand_in(key)
+        value: Any = values[name]
+        if not _is(value, key.kind):
+            self.wrong(place, name, f" = {_show(value)}: must be {_WORDS[key.kind]}", f"allowed: {_range(key)}")
         elif not _allowed(key, value):
             hint = nearest(value, key.choices) if key.choices else f"allowed: {_range(key)}"
-            self.wrong(at, f" = {_show(value)}: {_fault(key, value)}", hint, call)
+            shown = _number(key, value) if key.kind is int else _show(value)
+            self.wrong(place, name, f" = {shown}: {_fault(key, value)}", hint)
         else:
             return value
-        return key.default if key.default is not REQUIRED else _stand_in(key)
+        return _stand_in(key)
 
 
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+def _is(value: Any, kind: type) -> bool:
+    """Tell whether a value is of a type; true and false are no integers."""
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def _show(value: Any) -> str:
-    return f"'{value}'" if isinstance(value, str) else str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = f"'{value}'" if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _allowed(key: Key, value: Any) -> bool:
     if key.kind is int:
         inside = (key.low is None or value >= key.low) and (key.high is None or value <= key.high)
-        return inside and value % key.multiple == 0
+        return inside and not value % key.multiple
+    if key.element:
+        return all(_is(word, key.element) for word in value)
     if key.choices:
         return value in key.choices
     return not key.pattern or re.fullmatch(key.pattern, value) is not None
 
 
 def _fault(key: Key, value: Any) -> str:
-    if key.kind is int and value % key.multiple:
-        return f"no multiple of {key.multiple}"
-    return "outside its range" if key.kind is int else "not one of the known" if key.choices else "no valid name"
+    if key.kind is int:
+        return f"no multiple of {key.multiple}" if value % key.multiple else "outside its range"
+    if key.element:
+        return f"each element must be {_WORDS[key.element]}"
+    return "not one of the known" if key.choices else "not of the right form"
 
 
 def _range(key: Key) -> str:
     if key.kind is int:
-        low, high = key.low if key.low is not None else "any", key.high if key.high is not None else "any"
-        text = f"{low} to {high}"
+        text = f"{_number(key, key.low)} to {_number(key, key.high)}"
         return f"{text}, a multiple of {key.multiple}" if key.multiple > 1 else text
     if key.choices:
         return ", ".join(key.choices)
+    if key.element:
+        return f"[...], each element {_WORDS[key.element]}"
     return key.form or _WORDS[key.kind]
 
 
+def _number(key: Key, value: int | None) -> str:
+    """Return a number as its key is usually written: addresses in hexadecimal."""
+    return "any" if value is None else f"0x{value:x}" if key.multiple > 1 else str(value)
+
+
+def _how_to_write(path: str, name: str, key: Key) -> str:
+    if key.kind is dict:
+        return f"write [{path}]"
+    if key.element is dict:
+        return f"write [[{path}]]"
+    return f"write {name} = ... ({_range(key)})"
+
+
 def _stand_in(key: Key) -> Any:
-    """Return something of the right type for later checks to look at."""
+    """Return something of the right type for later code to look at."""
+    if key.default is not REQUIRED:
+        return key.default
     if key.kind is int:
         return key.low or 0
     return key.choices[0] if key.choices else key.kind()

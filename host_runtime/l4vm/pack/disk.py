@@ -34,7 +34,8 @@ def _run(words: list[str], folder: Path) -> None:
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines()
-        raise L4vmError(f"{words[0]} failed with code {done.returncode}: {lines[-1] if lines else ''}", "see kit.packages", 3)
+        last = lines[-1] if lines else ""
+        raise L4vmError(f"{words[0]} failed with code {done.returncode}: {last}", "see kit.packages", 3)
 
 
 def disk_image(boot: bytes, out: Path) -> None:

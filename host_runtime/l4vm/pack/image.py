@@ -17,7 +17,9 @@ from pathlib import Path
 from l4vm.binding import arena_bytes
 from l4vm.description import Description, GuestImage, Resolved, load_description, resolve
 from l4vm.description.model import Guest
-from l4vm.errors import L4vmError
+from l4vm.description.programs import parse_programs
+from l4vm.description.schema import Place
+from l4vm.errors import L4vmError, L4vmErrors
 from l4vm.formats import system_table
 from l4vm.guests import build_guest, check_fits, is_leon_vmlinux, is_wrapped, parse_executable, read_machine_map, wrap
 from l4vm.pack.disk import disk_image
@@ -59,20 +61,10 @@ def _guest_program(guest: Guest, folder: Path, progress: Progress) -> tuple[byte
         initrd = files.initrd.read_bytes() if files.initrd else None
         append = files.append if guest.append is None else guest.append
         return wrap(files.vmlinux.read_bytes(), initrd, append, ram, where=guest.recipe), guest.recipe
-    data = _read(folder / guest.kernel, f"guest.{guest.name}.kernel")
-    extras = guest.initrd or guest.append is not None
-    if is_wrapped(data) and extras:
-        raise L4vmError(
-            f"guest.{guest.name}.kernel = '{guest.kernel}': is wrapped already, initrd and append would be ignored",
-            "leave them out, or give the plain vmlinux",
-        )
+    data = _read(folder / guest.kernel, "guest kernel")
     if not is_wrapped(data) and is_leon_vmlinux(parse_executable(data, guest.kernel)):
-        initrd = _read(folder / guest.initrd, f"guest.{guest.name}.initrd") if guest.initrd else None
+        initrd = _read(folder / guest.initrd, "initial RAM disk") if guest.initrd else None
         return wrap(data, initrd, guest.append or "", ram, where=guest.kernel), guest.kernel
-    if extras:
-        raise L4vmError(
-            f"guest.{guest.name}.kernel = '{guest.kernel}': is no Linux kernel, initrd and append are for those", "leave them out"
-        )
     return data, guest.kernel
 
 
@@ -84,15 +76,48 @@ def _guest_image(guest: Guest, folder: Path, progress: Progress) -> GuestImage:
     return GuestImage(executable, base, arena_bytes(guest.machine, guest.ram_mib, guest.code_cache_mib))
 
 
-def _check_ram(description: Description, resolved: Resolved, image_bytes: int) -> None:
-    """Refuse an image that does not fit the board's RAM."""
-    have = sum(ram.size for ram in description.board.ram)
+def _parts(
+    description: Description, inputs: Inputs, progress: Progress
+) -> tuple[dict[str, bytes], dict[str, GuestImage]]:
+    """Return the files of the programs, and the guests.
+
+    Raises:
+        L4vmErrors: all that is missing or wrong, each with its place in the image file.
+    """
+    errors: list[L4vmError] = []
+    files = {name: inputs.programs / f"{name}.elf" for name in description.programs}
+    programs = {name: path.read_bytes() for name, path in files.items() if path.is_file()}
+    try:
+        parse_programs(description, programs)
+    except L4vmErrors as found:
+        errors += found.errors
+    guests = {}
+    for guest in description.image.guests:
+        try:
+            guests[guest.name] = _guest_image(guest, description.folder, progress)
+        except L4vmError as error:
+            where = description.where(guest.place, "recipe" if guest.recipe else "kernel")
+            errors.append(L4vmError(f"{where}: {error.message}", error.hint, error.exit_code))
+    if errors:
+        raise L4vmErrors(errors)
+    return programs, guests
+
+
+def check_ram(description: Description, resolved: Resolved, image_bytes: int) -> None:
+    """Refuse an image that does not fit the board's RAM.
+
+    Raises:
+        L4vmError: naming the largest parts.
+    """
+    have = description.board.ram_bytes
     want = resolved.ram_bytes + image_bytes + have // POOL_SHARE + 2 * MIB
     if want > have:
         largest = sorted(resolved.table.memory, key=lambda m: -m.bytes)[:3]
-        names = ", ".join(f"{m.name} {m.bytes // MIB} MiB" for m in largest)
+        names = ", ".join(f"{m.name} {-(-m.bytes // MIB)} MiB" for m in largest)
+        where = description.where(Place("image", "image"), "name")
         raise L4vmError(
-            f"image {description.image.name}: needs {want // MIB} MiB of RAM, board {description.board.name} has {have // MIB}",
+            f"{where} = '{description.image.name}': needs {-(-want // MIB)} MiB of RAM, "
+            f"the board {description.board.name} has {have // MIB}",
             f"the largest parts are {names}: make one smaller",
         )
 
@@ -121,15 +146,14 @@ def pack(inputs: Inputs, progress: Progress = lambda sentence: None) -> None:
     """
     description = load_description(inputs.board, inputs.image)
     image = description.image
-    programs = {name: _read(inputs.programs / f"{name}.elf", f"program {name}") for name in description.programs}
-    guests = {guest.name: _guest_image(guest, description.folder, progress) for guest in image.guests}
+    programs, guests = _parts(description, inputs, progress)
     if image.root_program == "root":
         resolved = resolve(description, programs, guests)
-    else: # a program that is root itself needs no table
+    else:  # a program that is root itself needs no table
         resolved = Resolved(system_table.SystemTable(), b"", {})
     table = system_table.build(resolved.table)
     packed = root_image(programs[image.root_program], table, resolved.blobs)
-    _check_ram(description, resolved, len(packed))
+    check_ram(description, resolved, len(packed))
     boot = boot_file(_read(inputs.kernel, "kernel"), packed)
     inputs.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=inputs.out, prefix=".pack-") as scratch:
@@ -139,6 +163,7 @@ def pack(inputs: Inputs, progress: Progress = lambda sentence: None) -> None:
         report = report_json(description, resolved, programs, len(packed), len(boot))
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
         (folder / "report.txt").write_text(report_text(report))
-        (folder / "manifest.json").write_text(_manifest(description, resolved, inputs.kernel.resolve(), inputs.out.resolve()))
+        manifest = _manifest(description, resolved, inputs.kernel.resolve(), inputs.out.resolve())
+        (folder / "manifest.json").write_text(manifest)
         for path in sorted(folder.iterdir()):
             os.replace(path, inputs.out / path.name)
