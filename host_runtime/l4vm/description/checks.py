@@ -25,7 +25,7 @@ SYSTEM_PORTS = {
     "interrupt controller 2": (0xA0, 0xA2), "debug exit": (0xF4, 0xF8),
 }  # fmt: skip
 """Ports the kernel uses itself (kernel/x64)."""
-ROOT = Place("root", "root")
+ROOT, QEMU, HEAD = (Place(name, name) for name in ("root", "qemu", "image"))
 
 
 # ---- the board ----
@@ -47,6 +47,7 @@ def _span(first: int, end: int) -> str:
 def _ram(reader: Reader, board: Board) -> None:
     if reader.is_bad(TOP, "ram") or any(reader.is_bad(r.place, key) for r in board.ram for key in ("base", "size")):
         return
+    before = len(reader.errors)
     for i, ram in enumerate(board.ram):
         end = ram.base + ram.size
         if ram.base < MMIO_END and end > IOAPIC:
@@ -59,9 +60,12 @@ def _ram(reader: Reader, board: Board) -> None:
     if not any(r.base <= KERNEL_BASE and r.base + r.size >= KERNEL_BASE + KERNEL_BYTES for r in board.ram):
         text = f": none holds {_span(KERNEL_BASE, KERNEL_BASE + KERNEL_BYTES)}, where the kernel is loaded"
         reader.wrong(TOP, "ram", text, "write a [[ram]] with base = 0 and the size of the memory below the first hole")
-    if not reader.is_bad(Place("qemu", "qemu"), "memory_mib") and board.qemu_memory_mib * MIB < board.ram_bytes:
-        text = f" = {board.qemu_memory_mib}: less than the board's RAM, {board.ram_bytes // MIB} MiB"
-        reader.wrong(Place("qemu", "qemu"), "memory_mib", text, f"give QEMU {board.ram_bytes // MIB}")
+    if len(reader.errors) > before or reader.is_bad(QEMU, "memory_mib"):
+        return
+    mib = -(-board.ram_bytes // MIB)
+    if board.qemu_memory_mib < mib:
+        text = f" = {board.qemu_memory_mib}: less than the board's RAM, {mib} MiB"
+        reader.wrong(QEMU, "memory_mib", text, f"give QEMU {mib}")
 
 
 def _once(reader: Reader, named: list[tuple[Place, str]]) -> None:
@@ -71,8 +75,8 @@ def _once(reader: Reader, named: list[tuple[Place, str]]) -> None:
         if reader.is_bad(place, "name"):
             continue
         if name in seen:
-            where = reader.document.place(seen[name].path)
-            text = f" = '{name}': {seen[name].path} has this name already ({where})"
+            line = reader.document.lines.get(seen[name].path)
+            text = f" = '{name}': {seen[name].path}{f', line {line},' if line else ''} has this name already"
             reader.wrong(place, "name", text, "give each its own name")
         seen.setdefault(name, place)
 
@@ -120,21 +124,26 @@ def _uart_ports(reader: Reader, board: Board) -> None:
 # ---- the image ----
 
 
-def check_image(reader: Reader, image: Image, board: Board, folder: Path) -> None:
-    """Hold an image to itself and to its board; `folder` is where its paths begin."""
-    if image.board != board.name:
+def check_pair(reader: Reader, image: Image, board: Board) -> None:
+    """Hold an image to its board, which has no errors itself."""
+    if not reader.is_bad(TOP, "board") and image.board != board.name:
         text = f" = '{image.board}': this build is for the board '{board.name}'"
         reader.wrong(TOP, "board", text, f'write board = "{board.name}", or build with board={image.board}')
+    _devices(reader, image, board)
+    _guest_ram(reader, image, board)
+
+
+def check_image(reader: Reader, image: Image, folder: Path) -> None:
+    """Hold an image to itself; `folder` is where its paths begin."""
     _own_root(reader, image)
     _once(reader, [(ROOT, "root"), *((place, name) for place, name, _ in _tasks(image))])
     _shares(reader, image)
-    _servers(reader, image, board)
+    _servers(reader, image)
     _channels(reader, image)
     _priorities(reader, image)
     for guest in image.guests:
         _machine(reader, guest)
         _sources(reader, guest, folder)
-    _guest_ram(reader, image, board)
 
 
 def _tasks(image: Image) -> Iterator[tuple[Place, str, Share]]:
@@ -168,15 +177,18 @@ def _shares(reader: Reader, image: Image) -> None:
             reader.wrong(task.place, "deadline_us", text, f"give it at most {task.share.period_us}")
 
 
-def _servers(reader: Reader, image: Image, board: Board) -> None:
+def _devices(reader: Reader, image: Image, board: Board) -> None:
     known = [uart.name for uart in board.uart]
-    for i, server in enumerate(image.servers):
+    for server in image.servers:
         if not reader.is_bad(server.place, "device") and server.device not in known:
             text = f" = '{server.device}': the board {board.name} has no such device"
             reader.wrong(server.place, "device", text, nearest(server.device, known))
-        if i:
-            text = f": {image.servers[0].place.shown} carries all channels already"
-            reader.wrong(server.place, "", text, "an image has one [[server]]; leave this one out")
+
+
+def _servers(reader: Reader, image: Image) -> None:
+    for server in image.servers[1:]:
+        text = f": {image.servers[0].place.shown} carries all channels already"
+        reader.wrong(server.place, "", text, "an image has one [[server]]; leave this one out")
     clients = [*(t.place for t in image.realtime), *(g.place for g in image.guests)]
     if clients and not image.servers and not reader.is_bad(TOP, "server"):
         text = ": no [[server]] of the image carries it"
@@ -240,7 +252,7 @@ def _sources(reader: Reader, guest: Guest, folder: Path) -> None:
         reader.wrong(place, "kernel", f" = '{guest.kernel}': recipe is given too", "give one of the two")
     elif not guest.recipe and not guest.kernel:
         text = ": neither recipe nor kernel is given"
-        reader.wrong(place, "recipe", text, f"there are the recipes {', '.join(recipe_names())}; or give a file")
+        reader.wrong(place, "recipe", text, f"write recipe = ... ({', '.join(recipe_names())}), or kernel = a file")
     elif guest.recipe and guest.recipe not in recipe_names():
         text = f" = '{guest.recipe}': no such guest in images/guests"
         reader.wrong(place, "recipe", text, nearest(guest.recipe, recipe_names()))
@@ -270,11 +282,10 @@ def _kernel(reader: Reader, guest: Guest, path: Path) -> None:
         if not linux and not reader.is_bad(guest.place, "machine"):
             base = read_machine_map(guest.machine).facts["ram_base"]
             check_fits(executable, f"'{guest.kernel}'", base, guest.ram_mib * MIB)
-    except OSError as error:
-        reader.wrong(guest.place, "kernel", f" = '{guest.kernel}': {error.strerror}", "check the file's rights")
-        return
-    except L4vmError as error:
-        reader.wrong(guest.place, "kernel", f" = {error.message}", error.hint)
+    except (OSError, L4vmError) as error:
+        said = isinstance(error, L4vmError)
+        text = f" = {error.message}" if said else f" = '{guest.kernel}': {error.strerror}"
+        reader.wrong(guest.place, "kernel", text, error.hint if said else "check the file's rights")
         return
     for key, value in (("initrd", guest.initrd), ("append", guest.append)):
         if value and not linux:
@@ -284,9 +295,7 @@ def _kernel(reader: Reader, guest: Guest, path: Path) -> None:
 
 def _guest_ram(reader: Reader, image: Image, board: Board) -> None:
     """Refuse guests that cannot fit, whatever else the image needs; the packer knows the exact sum."""
-    if reader.is_bad(TOP, "ram") or not image.guests:
-        return
-    if any(reader.is_bad(guest.place, key) for guest in image.guests for key in ("ram_mib", "code_cache_mib")):
+    if not image.guests or any(reader.is_bad(guest.place, key) for guest in image.guests for key in ("ram_mib", "code_cache_mib")):
         return
     want = sum(guest.ram_mib + guest.code_cache_mib for guest in image.guests)
     if want * MIB > board.ram_bytes:
@@ -305,7 +314,7 @@ def check_schedule(reader: Reader, analysis: tuple[Analysis, ...]) -> None:
     if used > 1:
         text = f": root, servers and real-time tasks take {float(used * 100):.1f} % of the processor"
         hint = "shorten budgets or lengthen periods until they take less than 100 %"
-        reader.wrong(Place("image", "image"), "", text, hint)
+        reader.wrong(HEAD, "", text, hint)
         return
     for entry in analysis:
         if entry.response_us is not None:

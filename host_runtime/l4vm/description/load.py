@@ -118,7 +118,9 @@ def load_description(board_file: Path, image_file: Path) -> Description:
     boards, images = readers
     board, image = _board(boards), _image(images)
     checks.check_board(boards, board)
-    checks.check_image(images, image, board, image_file.parent)
+    checks.check_image(images, image, image_file.parent)
+    if not boards.errors:
+        checks.check_pair(images, image, board)
     analysis: tuple[Analysis, ...] = ()
     if not images.errors:  # shares that are wrong themselves would only give sentences about themselves
         analysis = analyse(image)

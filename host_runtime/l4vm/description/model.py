@@ -142,7 +142,7 @@ _SHARE = {
     "budget_us": Key(int, low=1, high=PERIOD_MAX_US),
     "period_us": Key(int, low=1, high=PERIOD_MAX_US),
 }
-_CHANNEL = Key(int, low=0, high=MAX_CHANNELS - 1)
+_CHANNEL = Key(int, low=0, high=MAX_CHANNELS - 1, form=f"3 to {MAX_CHANNELS - 1}")
 _TABLES = Key(list, default=(), element=dict)
 
 BOARD_TOP = {

@@ -32,7 +32,7 @@ class Key:
     choices: tuple[str, ...] = ()
     pattern: str = ""
     multiple: int = 1
-    form: str = ""  # what the pattern means, in words
+    form: str = ""  # what is allowed, in words
     element: type | None = None  # of an array
 
 
@@ -83,9 +83,10 @@ class Reader:
         """Return the values of one table, each checked, defaults filled in."""
         if place.path in self._bad:  # it is no table, or missing: one sentence is enough
             return {name: _stand_in(key) for name, key in schema.items()}
-        for name in values:
+        for name, value in values.items():
             if name not in schema:
-                self.wrong(place, name, ": no such key", nearest(name, list(schema)))
+                word = "table" if isinstance(value, dict) or _has_tables(value) else "key"
+                self.wrong(place, name, f": no such {word}", nearest(name, list(schema)))
         return {name: self._value(place, name, values, key) for name, key in schema.items()}
 
     def tables(self, name: str, array: Any, schema: Schema) -> Iterator[tuple[Place, dict[str, Any]]]:
@@ -104,9 +105,12 @@ class Reader:
             return _stand_in(key)
         value: Any = values[name]
         if not _is(value, key.kind):
-            self.wrong(place, name, f" = {_show(value)}: must be {_WORDS[key.kind]}", f"allowed: {_range(key)}")
+            hint = _how_to_write(join(place.path, name), name, key)
+            self.wrong(place, name, f" = {_show(value)}: must be {_kind(key)}", hint)
         elif not _allowed(key, value):
             hint = nearest(value, key.choices) if key.choices else f"allowed: {_range(key)}"
+            if key.element:
+                hint = _how_to_write(join(place.path, name), name, key)
             shown = _number(key, value) if key.kind is int else _show(value)
             self.wrong(place, name, f" = {shown}: {_fault(key, value)}", hint)
         else:
@@ -122,8 +126,20 @@ def _is(value: Any, kind: type) -> bool:
 def _show(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{...}"
+    if _has_tables(value):
+        return "[{...}]"
     text = f"'{value}'" if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _has_tables(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(element, dict) for element in value)
+
+
+def _kind(key: Key) -> str:
+    return "an array of tables" if key.element is dict else _WORDS[key.kind]
 
 
 def _allowed(key: Key, value: Any) -> bool:
@@ -141,11 +157,13 @@ def _fault(key: Key, value: Any) -> str:
     if key.kind is int:
         return f"no multiple of {key.multiple}" if value % key.multiple else "outside its range"
     if key.element:
-        return f"each element must be {_WORDS[key.element]}"
+        return f"must be {_kind(key)}, each {_WORDS[key.element]}" if key.element is not dict else f"must be {_kind(key)}"
     return "not one of the known" if key.choices else "not of the right form"
 
 
 def _range(key: Key) -> str:
+    if key.form:
+        return key.form
     if key.kind is int:
         text = f"{_number(key, key.low)} to {_number(key, key.high)}"
         return f"{text}, a multiple of {key.multiple}" if key.multiple > 1 else text
@@ -153,7 +171,7 @@ def _range(key: Key) -> str:
         return ", ".join(key.choices)
     if key.element:
         return f"[...], each element {_WORDS[key.element]}"
-    return key.form or _WORDS[key.kind]
+    return _WORDS[key.kind]
 
 
 def _number(key: Key, value: int | None) -> str:
