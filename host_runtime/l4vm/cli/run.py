@@ -150,6 +150,7 @@ def hold(
 )
 @click.option("--display", is_flag=True, help="Open QEMU's window.")
 @click.option("--icount", is_flag=True, help="Count instructions as time: deterministic.")
+@click.option("--paced", is_flag=True, help="As --icount, but no faster than the wall clock: to sit in front of.")
 @click.option("--disk", is_flag=True, help="Boot the disk image instead of the kernel file.")
 @click.option("--no-build", is_flag=True, help="Take the image as it is.")
 @click.option("--quiet", is_flag=True, help="Print no channel output.")
@@ -168,6 +169,7 @@ def command(
     mode: str,
     display: bool,
     icount: bool,
+    paced: bool,
     disk: bool,
     no_build: bool,
     quiet: bool,
@@ -192,7 +194,7 @@ def command(
     logs = Logs(logs_folder or Path(tempfile.mkdtemp(prefix=f"{stamp}-", dir=_made(folder))))
     script = Script(steps_of(ctx))
     inbox = Inbox()
-    boot = Boot(disk=disk, icount=icount, display=display)
+    boot = Boot(disk=disk, icount=icount, display=display, paced=paced)
     manner = Manner(headless=headless, timeout_s=timeout, preset=boot.preset)
     previous = signal.signal(signal.SIGTERM, on_terminate)
     began = time.monotonic()

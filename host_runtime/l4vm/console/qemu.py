@@ -96,6 +96,7 @@ class Boot:
     disk: bool = False
     icount: bool = False
     display: bool = False
+    paced: bool = False  # counted time that passes no faster than the wall clock: for people, not repeatable
 
     @property
     def preset(self) -> int:
@@ -110,8 +111,9 @@ def command_line(manifest: Manifest, boot: Boot, socket_path: str) -> list[str]:
     words += ["-chardev", f"socket,id=line,path={socket_path},server=on,wait=on"]
     words += ["-serial", "chardev:line"]
     words += ["-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4"]
-    if boot.icount:
-        words += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"]
+    if boot.icount or boot.paced:
+        sleep = "off" if boot.icount else "on"
+        words += ["-icount", f"shift=0,sleep={sleep}", "-rtc", "clock=vm"]
     if not boot.display:
         words += ["-display", "none"]
     if boot.disk:
