@@ -283,9 +283,10 @@ def _kernel(reader: Reader, guest: Guest, path: Path) -> None:
             base = read_machine_map(guest.machine).facts["ram_base"]
             check_fits(executable, f"'{guest.kernel}'", base, guest.ram_mib * MIB)
     except (OSError, L4vmError) as error:
-        said = isinstance(error, L4vmError)
-        text = f" = {error.message}" if said else f" = '{guest.kernel}': {error.strerror}"
-        reader.wrong(guest.place, "kernel", text, error.hint if said else "check the file's rights")
+        text, hint = f" = '{guest.kernel}': cannot be read", "check the file's rights"
+        if isinstance(error, L4vmError):
+            text, hint = f" = {error.message}", error.hint
+        reader.wrong(guest.place, "kernel", text, hint)
         return
     for key, value in (("initrd", guest.initrd), ("append", guest.append)):
         if value and not linux:
@@ -295,7 +296,8 @@ def _kernel(reader: Reader, guest: Guest, path: Path) -> None:
 
 def _guest_ram(reader: Reader, image: Image, board: Board) -> None:
     """Refuse guests that cannot fit, whatever else the image needs; the packer knows the exact sum."""
-    if not image.guests or any(reader.is_bad(guest.place, key) for guest in image.guests for key in ("ram_mib", "code_cache_mib")):
+    sizes = ("ram_mib", "code_cache_mib")
+    if not image.guests or any(reader.is_bad(guest.place, key) for guest in image.guests for key in sizes):
         return
     want = sum(guest.ram_mib + guest.code_cache_mib for guest in image.guests)
     if want * MIB > board.ram_bytes:

@@ -59,7 +59,7 @@ def parse_program(data: bytes, where: str) -> Program:
             raise L4vmError(f"{where}: is no linked x86-64 program", "build it by the kit's SConscript")
         segments = [_segment(s.header, s.data(), where) for s in elf.iter_segments("PT_LOAD") if s.header.p_memsz]
         entry = elf.header.e_entry
-    except ELFError as error:
+    except (ELFError, OverflowError) as error:  # pyelftools lets offsets of 2**63 and more through
         raise L4vmError(f"{where}: is no ELF file ({error})", "build it again") from error
     segments.sort(key=lambda segment: segment.va)
     for lower, upper in itertools.pairwise(segments):
@@ -94,7 +94,7 @@ def task_programs(description: Description) -> list[tuple[str, Place, str]]:
 
 
 def parse_programs(description: Description, programs: Mapping[str, bytes]) -> dict[str, Program]:
-    """Parse the programs of all tasks but root's, which the kernel starts by itself.
+    """Parse the programs of all tasks.
 
     Raises:
         L4vmErrors: programs that were not built, or that are no programs; all of them.
@@ -107,7 +107,7 @@ def parse_programs(description: Description, programs: Mapping[str, bytes]) -> d
         if name not in programs:
             errors.append(L4vmError(f"{where}: this program was not built", "scons builds what the image names", 3))
             continue
-        if name in parsed or key == "root":
+        if name in parsed:
             continue
         try:
             parsed[name] = parse_program(programs[name], where)

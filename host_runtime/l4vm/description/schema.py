@@ -139,7 +139,9 @@ def _has_tables(value: Any) -> bool:
 
 
 def _kind(key: Key) -> str:
-    return "an array of tables" if key.element is dict else _WORDS[key.kind]
+    if key.element:
+        return "an array of tables" if key.element is dict else "an array of texts"
+    return _WORDS[key.kind]
 
 
 def _allowed(key: Key, value: Any) -> bool:
@@ -157,7 +159,7 @@ def _fault(key: Key, value: Any) -> str:
     if key.kind is int:
         return f"no multiple of {key.multiple}" if value % key.multiple else "outside its range"
     if key.element:
-        return f"must be {_kind(key)}, each {_WORDS[key.element]}" if key.element is not dict else f"must be {_kind(key)}"
+        return f"must be {_kind(key)}"
     return "not one of the known" if key.choices else "not of the right form"
 
 
@@ -170,7 +172,7 @@ def _range(key: Key) -> str:
     if key.choices:
         return ", ".join(key.choices)
     if key.element:
-        return f"[...], each element {_WORDS[key.element]}"
+        return '["...", "..."]'
     return _WORDS[key.kind]
 
 
