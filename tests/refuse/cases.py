@@ -7,12 +7,14 @@ holds all that must be said, line by line. Guest programs are small ELF files ma
 
 from __future__ import annotations
 
+import functools
 import shutil
 import struct
 from pathlib import Path
 
 from l4vm.description import load_description
 from l4vm.errors import L4vmErrors
+from l4vm.guests.wrap import KERNEL_ENTRY_VA, wrap
 
 FOLDER = Path(__file__).resolve().parent
 MARK = "# expect:\n"
@@ -25,6 +27,12 @@ def elf32(machine: int, order: str, address: int) -> bytes:
     header = struct.pack(order + "HHIIIIIHHHHHH", 2, machine, 1, address, 52, 0, 0, 52, 32, 1, 0, 0, 0)
     segment = struct.pack(order + "8I", 1, 84, address, address, 4, 4, 5, 4)
     return ident + header + segment + bytes(4)
+
+
+@functools.cache
+def wrapped() -> bytes:
+    """Return a kernel of one word, wrapped for 64 MiB."""
+    return wrap(elf32(EM_SPARC, ">", KERNEL_ENTRY_VA), None, "", 64 << 20)
 
 
 GUEST_FILES = {
@@ -57,6 +65,7 @@ def load(board: Path, image: Path, scratch: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in GUEST_FILES.items():
         (folder / name).write_bytes(data)
+    (folder / "wrapped.elf").write_bytes(wrapped())
     for path in (board, image):
         shutil.copy(path, folder)
     load_description(folder / board.name, folder / image.name)

@@ -13,7 +13,15 @@ from l4vm.description.model import Board, Guest, Image, Share, Uart
 from l4vm.description.schedule import Analysis, utilisation
 from l4vm.description.schema import TOP, Place, Reader
 from l4vm.errors import L4vmError, nearest
-from l4vm.guests import check_fits, is_leon_vmlinux, is_wrapped, parse_executable, read_machine_map, recipe_names
+from l4vm.guests import (
+    check_fits,
+    is_leon_vmlinux,
+    is_wrapped,
+    parse_executable,
+    read_machine_map,
+    recipe_names,
+    wrapped_ram_bytes,
+)
 from l4vm.guests.wrap import APPEND_BYTES_MAX
 
 MIB = 1 << 20
@@ -288,6 +296,10 @@ def _kernel(reader: Reader, guest: Guest, path: Path) -> None:
             text, hint = f" = {error.message}", error.hint
         reader.wrong(guest.place, "kernel", text, hint)
         return
+    made_for = wrapped_ram_bytes(executable) // MIB if is_wrapped(data) else guest.ram_mib
+    if made_for > guest.ram_mib and not reader.is_bad(guest.place, "ram_mib"):
+        text = f" = {guest.ram_mib}: {guest.kernel} was wrapped for {made_for} MiB"
+        reader.wrong(guest.place, "ram_mib", text, f"write ram_mib = {made_for}, or give the plain vmlinux")
     for key, value in (("initrd", guest.initrd), ("append", guest.append)):
         if value and not linux:
             text = f" = '{value}': {guest.kernel} is no plain Linux kernel, it would be ignored"
