@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from pathlib import Path
 from types import FrameType
 
@@ -59,3 +60,23 @@ def test_every_rule_has_a_fixture_that_breaks_it(tmp_path: Path, monkeypatch: py
         if not any(name == file and first <= line <= last for name, line in seen)
     }
     assert unbroken == set()
+
+
+ODD = ("-1", "0", "1", str(1 << 70), "1.5", "nan", "true", '""', '"%s"' % ("x" * 100), r'"\u0000"', '"../.."', "[]", "[[]]")
+ODD += ("{}", "[{}]", "[1, 2]", "{ a = { b = 1 } }", "1979-05-27")
+
+
+@pytest.mark.parametrize("name", ["good.board.toml", "good.toml"])
+def test_any_value_of_any_key_is_taken_or_refused_by_its_line(name: str, tmp_path: Path) -> None:
+    lines = (FOLDER / name).read_text(encoding="utf-8").splitlines()
+    refused = 0
+    for number, line in enumerate(lines):
+        key, equals, _ = line.partition(" = ")
+        for value in ODD if equals else ():
+            path = tmp_path / name
+            path.write_text("\n".join([*lines[:number], f"{key} = {value}", *lines[number + 1 :]]), encoding="utf-8")
+            said = refusal(path, tmp_path)
+            refused += bool(said)
+            for sentence in said.splitlines():
+                assert re.match(r"  \S|refuse/good(\.board)?\.toml:\d+: \S", sentence), (line, value)
+    assert refused > 10 * sum(" = " in line for line in lines)
