@@ -62,8 +62,9 @@ def test_every_rule_has_a_fixture_that_breaks_it(tmp_path: Path, monkeypatch: py
     assert unbroken == set()
 
 
-ODD = ("-1", "0", "1", str(1 << 70), "1.5", "nan", "true", '""', '"%s"' % ("x" * 100), r'"\u0000"', '"../.."', "[]", "[[]]")
-ODD += ("{}", "[{}]", "[1, 2]", "{ a = { b = 1 } }", "1979-05-27")
+TEXTS = ('""', '"%s"' % ("x" * 100), r'"\u0000"', '"../.."')
+NUMBERS = ("-1", "0", "1", str(1 << 70), "1.5", "nan", "true", "1979-05-27")
+ODD = (*TEXTS, *NUMBERS, "[]", "[[]]", "{}", "[{}]", "[1, 2]", "{ a = { b = 1 } }")
 
 
 @pytest.mark.parametrize("name", ["good.board.toml", "good.toml"])
