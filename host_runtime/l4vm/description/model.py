@@ -194,7 +194,7 @@ SERVER = {
 RT = {
     "name": NAME,
     "program": NAME,
-    "deadline_us": Key(int, default=0, low=1, high=PERIOD_MAX_US),
+    "deadline_us": Key(int, default=None, low=1, high=PERIOD_MAX_US),
     "channel": _CHANNEL,
     "restart": Key(str, default="stop", choices=RESTARTS),
     **_SHARE,

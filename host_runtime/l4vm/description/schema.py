@@ -108,7 +108,7 @@ class Reader:
             hint = _how_to_write(join(place.path, name), name, key)
             self.wrong(place, name, f" = {_show(value)}: must be {_kind(key)}", hint)
         elif not _allowed(key, value):
-            hint = nearest(value, key.choices) if key.choices else f"allowed: {_range(key)}"
+            hint = nearest(value, key.choices) if key.choices else f"allowed: {allowed_range(key)}"
             if key.element:
                 hint = _how_to_write(join(place.path, name), name, key)
             shown = _number(key, value) if key.kind is int else _show(value)
@@ -163,7 +163,8 @@ def _fault(key: Key, value: Any) -> str:
     return "not one of the known" if key.choices else "not of the right form"
 
 
-def _range(key: Key) -> str:
+def allowed_range(key: Key) -> str:
+    """Return what a key may be, in words."""
     if key.form:
         return key.form
     if key.kind is int:
@@ -172,7 +173,7 @@ def _range(key: Key) -> str:
     if key.choices:
         return ", ".join(key.choices)
     if key.element:
-        return '["...", "..."]'
+        return "tables" if key.element is dict else '["...", "..."]'
     return _WORDS[key.kind]
 
 
@@ -186,7 +187,7 @@ def _how_to_write(path: str, name: str, key: Key) -> str:
         return f"write [{path}]"
     if key.element is dict:
         return f"write [[{path}]]"
-    return f"write {name} = ... ({_range(key)})"
+    return f"write {name} = ... ({allowed_range(key)})"
 
 
 def _stand_in(key: Key) -> Any:
