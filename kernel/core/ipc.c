@@ -390,6 +390,8 @@ void ipc_fault(struct thread *t, uint32_t label, const uint64_t words[6])
     t->fault_label = label;
     memcpy(t->fault, words, sizeof t->fault);
     sched_block(t, K_THREAD_FAULTED);
+    if (!e && t == root_thread)
+        kernel_panic_frame("root faulted and nobody handles it", &t->frame);
     if (!e)
         return;
     struct thread *receiver = first_of(&e->receivers);

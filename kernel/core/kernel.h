@@ -327,5 +327,6 @@ void task_ports_end(struct task *task);
 /* core/main.c */
 extern struct k_boot_info boot_facts;
 extern struct task *root_task;
+extern struct thread *root_thread; /* its first; when it faults unhandled there is nobody left to say so */
 
 #endif

@@ -24,6 +24,7 @@ struct mb_range {
 
 struct k_boot_info boot_facts;
 struct task *root_task;
+struct thread *root_thread;
 static struct k_boot_ram ranges[RANGES_MAX];
 static unsigned range_count;
 static const struct img_header *image;
@@ -267,6 +268,7 @@ static void root_start(void)
         boot_facts.ram[boot_facts.ram_count++] = ranges[i];
     }
     boot_facts.boot_ns = now_ns();
+    root_thread = t;
     thread_start(t, image->root_entry, K_ROOT_STACK_TOP - 8, 0);
 }
 

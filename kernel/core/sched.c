@@ -415,6 +415,8 @@ void thread_forget(struct thread *t)
         fpu_owner = NULL;
     if (bases_owner == t)
         bases_owner = NULL;
+    if (root_thread == t)
+        root_thread = NULL;
     if (current == t) {
         charge(now_ns());
         current = NULL;
