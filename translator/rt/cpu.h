@@ -39,6 +39,15 @@ struct xl_tlb_entry {
     uint64_t addend;
 };
 
+/*
+ * A stretch of guest addresses that maps to RAM linearly and may be read: host address = addend + va for va in [base, base + size).
+ * limit[n] = size >> n, so that one rotation and one comparison check the place and the alignment of an access of 2^n bytes.
+ */
+struct xl_linear {
+    uint32_t base, limit[4]; /* all limits 0: there is none */
+    uint64_t addend;
+};
+
 /* An instruction page: virtual page and mode -> physical page. */
 struct xl_itlb_entry {
     uint32_t va, mode;
@@ -104,6 +113,7 @@ struct xl_cpu {
     bool faulted;      /* pending, deliver at the run loop */
     struct xl_fault fault;
     bool raised;       /* env.exception is pending */
+    struct xl_linear linear[XL_MMU_MAX];
     struct xl_tlb_entry tlb[XL_MMU_MAX][XL_TLB_ENTRIES];
     struct xl_jump_entry jump[XL_JUMP_ENTRIES];
     struct xl_itlb_entry itlb[XL_ITLB_ENTRIES];

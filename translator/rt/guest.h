@@ -25,6 +25,7 @@ enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH };
 struct mmu_walk {
     gpa_t page;        /* physical address of the 4 KiB page that holds the address */
     bool read, write, exec; /* what this mmu index may do there without another walk (write false until the dirty bit is set) */
+    uint8_t span_bits; /* mapping and rights are the same over the aligned 2^span_bits bytes around the address; 0: this page only */
     uint32_t fault;    /* guest-defined code when the walk fails */
 };
 

@@ -110,6 +110,24 @@ static void fault_at(struct xl_cpu *cpu, enum xl_fault_kind kind, enum mmu_acces
     xl_fault(cpu, &f);
 }
 
+/* Remember the linear stretch around va when it is larger than the one that is known, or the known one does not hold va. */
+static void linear_note(struct xl_cpu *cpu, uint32_t va, unsigned mmu, const struct mmu_walk *walk, const struct place *place)
+{
+    struct xl_linear *l = &cpu->linear[mmu];
+    uint64_t span = 1ull << walk->span_bits, base = va & ~(span - 1), first_pa = place->pa - (va - base);
+    uint64_t low = first_pa > place->region->base ? first_pa : place->region->base, end = place->region->base + place->region->bytes;
+    uint64_t high = first_pa + span < end ? first_pa + span : end;
+
+    base += low - first_pa;
+    if (high - low <= l->limit[0] && va - l->base < l->limit[0])
+        return;
+    l->base = (uint32_t)base;
+    for (unsigned n = 0; n < 4; n++)
+        l->limit[n] = (uint32_t)((high - low) >> n);
+    l->addend = (uint64_t)(uintptr_t)(place->region->ram + (low - place->region->base)) - base;
+    cpu->vm->stats.linear_made++;
+}
+
 static struct place find(struct xl_cpu *cpu, uint32_t va, struct ir_mem mem, enum mmu_access access)
 {
     struct mmu_walk walk = {0};
@@ -130,6 +148,8 @@ static struct place find(struct xl_cpu *cpu, uint32_t va, struct ir_mem mem, enu
     e->tag_read = walk.read ? page : XL_TLB_NONE;
     e->tag_write = walk.write && !cpu->vm->code_granules[index] ? page : XL_TLB_NONE;
     e->addend = (uint64_t)(uintptr_t)(place.ram - (va & XL_PAGE_MASK)) - page;
+    if (walk.read && walk.span_bits > XL_PAGE_BITS)
+        linear_note(cpu, va, mem.mmu, &walk, &place);
     return place;
 }
 
@@ -286,8 +306,10 @@ void xl_tlb_flush(struct xl_cpu *cpu, int mmu)
 {
     cpu->vm->stats.tlb_flushes++;
     for (int m = 0; m < (int)cpu->guest->mmu_count; m++)
-        if (mmu < 0 || mmu == m)
+        if (mmu < 0 || mmu == m) {
             memset(cpu->tlb[m], 0xff, sizeof cpu->tlb[m]);
+            cpu->linear[m] = (struct xl_linear){0};
+        }
     memset(cpu->itlb, 0xff, sizeof cpu->itlb);
     jump_flush(cpu);
 }
@@ -300,6 +322,8 @@ void xl_tlb_flush_page(struct xl_cpu *cpu, int mmu, gva_t va)
         struct xl_tlb_entry *e = &cpu->tlb[m][(va.v >> XL_PAGE_BITS) & (XL_TLB_ENTRIES - 1)];
         if ((mmu < 0 || mmu == m) && (e->tag_read == page || e->tag_write == page))
             e->tag_read = e->tag_write = XL_TLB_NONE;
+        if (mmu < 0 || mmu == m)
+            cpu->linear[m] = (struct xl_linear){0};
     }
     cpu->itlb[(va.v >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)].pa = UINT64_MAX;
     for (unsigned i = 0; i < XL_JUMP_ENTRIES; i++)

@@ -59,7 +59,7 @@ bool sparc_mmu_walk(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsign
     struct entry e;
 
     if (!(s->mmu_control & MMU_E)) {
-        *out = (struct mmu_walk){.page = {va.v & ~0xfffu}, .read = true, .write = true, .exec = true};
+        *out = (struct mmu_walk){.page = {va.v & ~0xfffu}, .read = true, .write = true, .exec = true, .span_bits = 32};
         return true;
     }
     unsigned type = table_walk(cpu, va.v, 3, &e);
@@ -79,7 +79,8 @@ bool sparc_mmu_walk(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsign
     *out = (struct mmu_walk){.page = {(base & ~inside) | (va.v & inside & ~0xfffull)},
                              .read = rights & R,
                              .write = (rights & W) && (marked & PTE_M),
-                             .exec = rights & E};
+                             .exec = rights & E,
+                             .span_bits = level_shift[e.level]};
     return true;
 }
 

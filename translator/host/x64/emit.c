@@ -230,8 +230,8 @@ static void cold_access(struct emit *e, const struct emit_cold *c, const struct 
     if (c->kind == COLD_STORE)
         x64_mov64(&e->a, RAX, c->reg_b);
     arg_or_const(e, RCX, c->reg_a, op->arg[0]);
-    x64_call_to(&e->a, c->kind == COLD_LOAD ? e->load : e->store);
-    if (c->kind == COLD_LOAD)
+    x64_call_to(&e->a, c->kind == COLD_STORE ? e->store : e->load);
+    if (c->kind != COLD_STORE)
         x64_mov64(&e->a, c->reg_result, RAX);
     x64_jmp_to(&e->a, c->back);
 }
@@ -242,6 +242,12 @@ static void cold_emit(struct emit *e, const struct emit_cold *c)
 
     x64_fix(c->from, e->a.p);
     switch (c->kind) {
+    case COLD_LOAD_PROBE: {
+        uint8_t *miss = emit_load_probe(e, c, op);
+        x64_fix(miss, e->a.p);
+        cold_access(e, c, op);
+        break;
+    }
     case COLD_LOAD:
     case COLD_STORE: cold_access(e, c, op); break;
     case COLD_FLAGS:

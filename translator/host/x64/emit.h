@@ -48,7 +48,7 @@ struct emit_jump {
     unsigned to;
 };
 
-enum emit_cold_kind { COLD_LOAD, COLD_STORE, COLD_FLAGS, COLD_RAISE, COLD_EXIT, COLD_IND, COLD_BUDGET };
+enum emit_cold_kind { COLD_LOAD, COLD_LOAD_PROBE, COLD_STORE, COLD_FLAGS, COLD_RAISE, COLD_EXIT, COLD_IND, COLD_BUDGET };
 
 /* A piece of code behind the block, reached by a forward jump. */
 struct emit_cold {
@@ -122,6 +122,7 @@ enum x64_cc emit_test(struct emit *e, uint16_t ref);
 /* memory.c */
 void emit_load(struct emit *e, const struct ir_op *op);
 void emit_store(struct emit *e, const struct ir_op *op);
+uint8_t *emit_load_probe(struct emit *e, const struct emit_cold *c, const struct ir_op *op);
 /* emit.c */
 struct emit_cold *emit_cold_new(struct emit *e, enum emit_cold_kind kind, uint8_t *from);
 void emit_site(struct emit *e, unsigned insn_op, unsigned passed, unsigned npc_reg);

@@ -22,7 +22,7 @@ enum xl_time { XL_TIME_HOST, XL_TIME_INSN, XL_TIME_EXACT };
 enum xl_status { XL_OK, XL_BAD_ARG, XL_NO_MEMORY, XL_NOT_THERE };
 /* Why xl_run returned. */
 enum xl_stop { XL_STOP_BUDGET, XL_STOP_IDLE /* waits for an interrupt; deadline in xl_idle_until */, XL_STOP_HALT /* guest ended; code in xl_exit_code */, XL_STOP_REQUEST /* xl_request_stop */ };
-enum xl_switch { XL_NO_CHAIN = 1, XL_NO_DEAD_PUT = 2, XL_NO_FUSE = 4, XL_NO_FOLD = 8, XL_NO_JUMP_CACHE = 16, XL_NO_REGION = 32 };
+enum xl_switch { XL_NO_CHAIN = 1, XL_NO_DEAD_PUT = 2, XL_NO_FUSE = 4, XL_NO_FOLD = 8, XL_NO_JUMP_CACHE = 16, XL_NO_REGION = 32, XL_NO_LINEAR = 64 };
 
 /* Everything outside the guest. All functions may be called only from inside xl_run / xl_create; none may call back. */
 struct xl_port {
@@ -77,7 +77,7 @@ const char *xl_reg_name(struct xl_vm *vm, unsigned index); /* NULL past the end 
 
 struct xl_stats {
     uint64_t insns, insns_interp, blocks, blocks_translated_insns, host_bytes, chained, exits, tlb_misses, tlb_flushes, mmio, faults, interrupts,
-        code_flushes, smc_stores, dead_puts, fused, folded, regions, region_homes;
+        code_flushes, smc_stores, dead_puts, fused, folded, regions, region_homes, linear_made;
 };
 void xl_stats_get(struct xl_vm *vm, struct xl_stats *out);
 uint64_t xl_state_hash(struct xl_vm *vm, bool with_ram); /* FNV-1a 64 over registers (and RAM) */
