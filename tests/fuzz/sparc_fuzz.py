@@ -16,7 +16,7 @@ from tests.fuzz import oracle
 from tests.fuzz.oracle import Answer, Oracle, Task
 from tests.fuzz.programs import DATA, DATA_BYTES, RAM, Program, anything, difference, listing, load, sampler, straight
 
-SWITCHES = (0, 1, 2, 4, 8, 16, 31)  # enum xl_switch: all on, each off, all off
+SWITCHES = (0, 1, 2, 4, 8, 16, 32, 64, 127)  # enum xl_switch: all on, each off, all off
 
 
 class FuzzError(AssertionError):

@@ -237,12 +237,28 @@ struct ir_ref ir_op2(struct xl_ctx *x, enum ir_opcode opcode, struct ir_ref a, s
     return last(x);
 }
 
+static bool is_compare(struct xl_ctx *x, struct ir_ref a)
+{
+    return a.i != 0xffff && (at(x, a)->opcode == IR_OP_CMP || at(x, a)->opcode == IR_OP_CMPADD);
+}
+
 static struct ir_ref compare(struct xl_ctx *x, enum ir_opcode opcode, enum ir_cond cond, struct ir_ref a, struct ir_ref b)
 {
     uint32_t va, vb;
 
     if (cond == IR_NEVER || cond == IR_ALWAYS)
         return ir_const(x, cond == IR_ALWAYS);
+    if (may_fold(x) && opcode == IR_OP_CMP && cond <= IR_NE && ir_is_const(x, b, &vb) && !vb && is_compare(x, a)) {
+        x->cpu->vm->stats.folded++; /* of a truth value: itself, or its opposite */
+        if (cond == IR_NE)
+            return a;
+        struct ir_op opposite = *at(x, a);
+        struct ir_op *op = append(x, (enum ir_opcode)opposite.opcode);
+        op->cond = opposite.cond ^ 1;
+        op->arg[0] = opposite.arg[0];
+        op->arg[1] = opposite.arg[1];
+        return last(x);
+    }
     if (may_fold(x) && ir_is_const(x, a, &va) && ir_is_const(x, b, &vb))
         return ir_const(x, opcode == IR_OP_CMP ? xl_cond_sub(cond, va, vb) : xl_cond_add(cond, va, vb));
     struct ir_op *op = append(x, opcode);
