@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 from pathlib import Path
@@ -70,7 +71,7 @@ def loop(rng: random.Random, iterations: int) -> list[int]:
 def no_slot_branches(words: list[int]) -> bool:
     """A branch in a delay slot is another test's."""
     is_branch = [word >> 30 == 0 and word >> 22 & 7 == 2 for word in words]
-    return not any(a and b for a, b in zip(is_branch, is_branch[1:], strict=False))
+    return not any(a and b for a, b in itertools.pairwise(is_branch))
 
 
 def run(words: list[int], engine: Engine, slices: list[int], switches: int = 0) -> tuple[list[int], int]:
