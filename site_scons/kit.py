@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What SConstruct and the rooms' SConscripts use: compiler settings, libraries, programs, the kernel, the image.
 
-Thin on purpose: what is more than calling a tool is in the importable, tested modules of l4vm (formats, decode, description, pack).
-Tasks and the kernel are freestanding x86-64; paths are mapped out of them, so that the same sources give the same bytes in any folder.
+Thin on purpose: what is more than calling a tool is in the importable, tested modules of l4vm (formats, decode,
+description, pack). Tasks and the kernel are freestanding x86-64; paths are mapped out of them, so that the same sources
+give the same bytes in any folder.
 """
 
 import contextlib
@@ -113,9 +114,20 @@ class Kit:
             if name in os.environ:
                 env["ENV"][name] = os.environ[name]
         flags = [*COMMON, *MODES[choices.mode], f"-ffile-prefix-map={root}=."]
-        env.Replace(CC="gcc", CCFLAGS=flags, CPPPATH=[*(f"#{path}" for path in INCLUDE), self.gen], RANLIBFLAGS="-D", ARFLAGS="rcD")
+        env.Replace(
+            CC="gcc",
+            CCFLAGS=flags,
+            CPPPATH=[*(f"#{path}" for path in INCLUDE), self.gen],
+            RANLIBFLAGS="-D",
+            ARFLAGS="rcD",
+        )
         if not choices.verbose:
-            env.Replace(CCCOMSTR="  compile  $SOURCE", ASPPCOMSTR="  assemble $SOURCE", ARCOMSTR="  archive  $TARGET", RANLIBCOMSTR="  index    $TARGET")
+            env.Replace(
+                CCCOMSTR="  compile  $SOURCE",
+                ASPPCOMSTR="  assemble $SOURCE",
+                ARCOMSTR="  archive  $TARGET",
+                RANLIBCOMSTR="  index    $TARGET",
+            )
         self.env = env
         self._programs = {}
         self._libraries = {}
@@ -128,13 +140,16 @@ class Kit:
     def describe(self):
         """Read and check board and image; errors end the build before anything is made."""
         self.description = load_description(
-            Path(self.root, "boards", f"{self.choices.board}.toml"), Path(self.root, "images", self.choices.image, "image.toml")
+            Path(self.root, "boards", f"{self.choices.board}.toml"),
+            Path(self.root, "images", self.choices.image, "image.toml"),
         )
 
     # ---- generated headers ----
 
     def _python_files(self, *rooms):
-        return [File(str(p)) for room in rooms for p in sorted(Path(self.root, "host_runtime/l4vm", room).glob("**/*.py"))]
+        return [
+            File(str(p)) for room in rooms for p in sorted(Path(self.root, "host_runtime/l4vm", room).glob("**/*.py"))
+        ]
 
     def command(self, targets, sources, action, text):
         """Make targets by an action with one quiet line."""
@@ -144,7 +159,9 @@ class Kit:
         for name in FORMATS:
 
             def make(target, source, env, name=name):
-                Path(str(target[0])).write_text(cheader.header(importlib.import_module(f"l4vm.formats.{name}")), encoding="utf-8")
+                Path(str(target[0])).write_text(
+                    cheader.header(importlib.import_module(f"l4vm.formats.{name}")), encoding="utf-8"
+                )
 
             source = [f"#host_runtime/l4vm/formats/{name}.py", "#host_runtime/l4vm/formats/cheader.py"]
             self.command(f"{self.gen}/{name}_gen.h", source, make, "generate")
@@ -171,13 +188,17 @@ class Kit:
         for source in sorted(env.arg2nodes(sources, File), key=str):
             relative = os.path.relpath(source.srcnode().abspath, self.root)
             node = env.Object(f"{self.out}/obj/{group}/{os.path.splitext(relative)[0]}.o", source)
-            self._compiled.append((relative, env.subst("$CC -o $TARGET -c $CCFLAGS $_CPPINCFLAGS $SOURCE", target=node, source=[source])))
+            self._compiled.append(
+                (relative, env.subst("$CC -o $TARGET -c $CCFLAGS $_CPPINCFLAGS $SOURCE", target=node, source=[source]))
+            )
             nodes += node
         return nodes
 
     def library(self, name, sources, include=()):
         """Make a static library that programs may link."""
-        self._libraries[name] = self.env.StaticLibrary(f"{self.out}/lib/{name}", self.objects("task", sources, include=include))
+        self._libraries[name] = self.env.StaticLibrary(
+            f"{self.out}/lib/{name}", self.objects("task", sources, include=include)
+        )
 
     def runtime(self, sources):
         """Objects at the start of every program: crt0 and libl4."""
@@ -189,7 +210,8 @@ class Kit:
 
     def _link(self, name, objects, libraries, script, memory_model=""):
         elf, listing = f"{self.out}/bin/{name}.elf", f"{self.out}/bin/{name}.asm"
-        words = f"ld -static --build-id=none -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T {script} -Map {elf.lstrip('#')[:-4]}.map"
+        flags = "-static --build-id=none -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments"
+        words = f"ld {flags} -T {script} -Map {elf.lstrip('#')[:-4]}.map"
         sources = [*objects, *libraries]
         node = self.command(elf, sources, f"{words} -o $TARGET $SOURCES", "link    ")
         Depends(node, File(f"#{script}"))
@@ -199,14 +221,20 @@ class Kit:
 
     def kernel(self, sources, include):
         """Compile and link the kernel."""
-        self._kernel = self._link("kernel", self.objects("kernel", sources, KERNEL, include), [], "kernel/boot/kernel.ld")
+        self._kernel = self._link(
+            "kernel", self.objects("kernel", sources, KERNEL, include), [], "kernel/boot/kernel.ld"
+        )
 
     def _program_elf(self, name):
         if name not in self._programs:
-            raise L4vmError(f"image {self.choices.image}: there is no program '{name}'", nearest(name, sorted(self._programs)))
+            raise L4vmError(
+                f"image {self.choices.image}: there is no program '{name}'", nearest(name, sorted(self._programs))
+            )
         sources, libraries, include = self._programs[name]
         objects = self.objects("task", sources, include=include)
-        return self._link(name, [*self._runtime, *objects], [self._libraries[library] for library in libraries], "kernel/user/task.ld")
+        return self._link(
+            name, [*self._runtime, *objects], [self._libraries[library] for library in libraries], "kernel/user/task.ld"
+        )
 
     def realtime_programs(self):
         """The image's own C files: a real-time task each."""
@@ -224,8 +252,19 @@ class Kit:
         with stop_on_error():
             self._images_programs = [node for name in self.description.programs for node in self._program_elf(name)]
         name, out = self.choices.image, self.out.lstrip("#")
-        outputs = [f"{self.out}/{file}" for file in (f"{name}.elf", f"{name}.img", "report.json", "report.txt", "manifest.json")]
-        words = [self.python, "-m", "l4vm.pack", "--board", f"boards/{self.choices.board}.toml", "--image", f"images/{name}/image.toml"]
+        outputs = [
+            f"{self.out}/{file}"
+            for file in (f"{name}.elf", f"{name}.img", "report.json", "report.txt", "manifest.json")
+        ]
+        words = [
+            self.python,
+            "-m",
+            "l4vm.pack",
+            "--board",
+            f"boards/{self.choices.board}.toml",
+            "--image",
+            f"images/{name}/image.toml",
+        ]
         words += ["--programs", f"{out}/bin", "--kernel", f"{out}/bin/kernel.elf", "--out", out]
         sources = [*self.elves(), f"#boards/{self.choices.board}.toml", f"#images/{name}/image.toml"]
         node = self.command(outputs, sources, " ".join(words), "pack    ")
@@ -237,7 +276,9 @@ class Kit:
     def compilation_database(self):
         """Make compile_commands.json of all that this build compiles (JSON Compilation Database, LLVM)."""
         if not self._database:
-            entries = [{"directory": self.root, "file": file, "command": words} for file, words in sorted(set(self._compiled))]
+            entries = [
+                {"directory": self.root, "file": file, "command": words} for file, words in sorted(set(self._compiled))
+            ]
             text = json.dumps(entries, indent=1) + "\n"
 
             def make(target, source, env):
@@ -248,6 +289,8 @@ class Kit:
 
     def phony(self, name, words, sources):
         """Run a command each time it is asked for."""
-        node = self.env.Command(f"{self.out}/.{name}", sources, Action(words, None if self.choices.verbose else f"  {name}"))
+        node = self.env.Command(
+            f"{self.out}/.{name}", sources, Action(words, None if self.choices.verbose else f"  {name}")
+        )
         AlwaysBuild(node)
         return node

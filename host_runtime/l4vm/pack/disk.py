@@ -59,6 +59,7 @@ def disk_image(boot: bytes, out: Path) -> None:
         words = ["xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "L4VM", "--modification-date=" + DATE]
         words += ["--set_all_file_dates", "=" + EPOCH, "-b", "boot/grub.img", "-no-emul-boot", "-boot-load-size", "4"]
         words += ["-boot-info-table", "--grub2-boot-info", "--grub2-mbr", str(GRUB / "boot_hybrid.img")]
-        words += ["-o", "disk.img", "tree"]
+        # Many BIOSes start a USB stick as a hard disk only when a partition of it is marked active.
+        words += ["--protective-msdos-label", "--mbr-force-bootable", "-o", "disk.img", "tree"]
         _run(words, folder)
         shutil.move(folder / "disk.img", out)
