@@ -6,6 +6,7 @@
 #include "root.h"
 
 #define TABLE_MAGIC 0x314241544d56344cull /* "L4VMTAB1" */
+enum { ALIGNMENT = 4 }; /* of the table and its arrays */
 
 static bool refuse(struct ds_text *why, const char *what, uint64_t found, uint64_t limit)
 {
@@ -35,7 +36,7 @@ static bool array_ok(const struct sys_table *h, const struct sys_array *a, const
 {
     if (a->count > max)
         return refuse(why, name, a->count, max);
-    if (a->offset < sizeof *h || a->offset > h->total_bytes || a->count * record_bytes > h->total_bytes - a->offset)
+    if (a->offset % ALIGNMENT || a->offset < sizeof *h || a->offset > h->total_bytes || a->count * record_bytes > h->total_bytes - a->offset)
         return refuse(why, name, a->offset, h->total_bytes);
     return true;
 }
@@ -57,7 +58,7 @@ static bool header_ok(const struct img_header *image, uint64_t bytes, struct ds_
         return refuse(why, "the image's version", image->version, IMG_VERSION);
     if (image->total_bytes > bytes)
         return refuse(why, "total_bytes", image->total_bytes, bytes);
-    if (image->table_offset > image->total_bytes || image->table_bytes > image->total_bytes - image->table_offset || image->table_bytes < sizeof(struct sys_table))
+    if (image->table_offset % ALIGNMENT || image->table_offset > image->total_bytes || image->table_bytes > image->total_bytes - image->table_offset || image->table_bytes < sizeof(struct sys_table))
         return refuse(why, "the system table's place", image->table_offset, image->total_bytes);
     if (image->blobs_offset > image->total_bytes || image->blobs_bytes > image->total_bytes - image->blobs_offset || image->blobs_offset % K_PAGE_BYTES)
         return refuse(why, "the blobs' place", image->blobs_offset, image->total_bytes);

@@ -118,11 +118,15 @@ void rt_report(struct rt *rt)
     ds_text_dec(&t, rt->period_ns / US);
     ds_text_put(&t, " us, ");
     ds_text_dec(&t, s->misses);
-    ds_text_put(&t, " misses, latency ");
-    ds_text_dec(&t, s->min_ticks);
-    ds_text_put(&t, " to ");
-    ds_text_dec(&t, s->max_ticks);
-    ds_text_put(&t, " ticks\r\n");
+    ds_text_put(&t, " misses");
+    if (s->periods) {
+        ds_text_put(&t, ", latency ");
+        ds_text_dec(&t, s->min_ticks);
+        ds_text_put(&t, " to ");
+        ds_text_dec(&t, s->max_ticks);
+        ds_text_put(&t, " ticks");
+    }
+    ds_text_put(&t, "\r\n");
     histogram(&t, s);
     if (ds_ring_room(&rt->ring.out) < (uint32_t)(t.at - t.start))
         return;

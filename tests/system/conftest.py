@@ -7,10 +7,15 @@ to judge. The image is built when it is missing or old. Set L4VM_NO_BUILD=1 to t
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+import queue
+import re
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +24,11 @@ from l4vm.console.conversation import Conversation, Manner, Outcome
 from l4vm.console.logs import Logs
 from l4vm.console.qemu import Boot, Manifest, Qemu, command_line
 from l4vm.console.script import Script, Step, read_send, read_until
-from l4vm.link.line import Inbox, Line
+from l4vm.formats import link as wire
+from l4vm.link.connection import ChannelText, Connection
+from l4vm.link.line import Inbox, Line, Received
+from l4vm.link.management import Listing
+from l4vm.link.session import Replied
 
 MODE = os.environ.get("L4VM_MODE", "release")
 
@@ -67,9 +76,7 @@ class Board:
             through: wraps the line, for tests that disturb it.
             manifest: another image than the built one.
         """
-        played: list[Step] = [
-            read_send(step[1:]) if step.startswith(">") else read_until(step) for step in steps
-        ]
+        played: list[Step] = [read_send(step[1:]) if step.startswith(">") else read_until(step) for step in steps]
         number = len(list(self.folder.iterdir()))
         logs = Logs(self.folder / str(number))
         script, inbox = Script(played), Inbox()
@@ -84,6 +91,72 @@ class Board:
         finally:
             logs.close()
         return Run(outcome, script, talk.connection.counters(), logs.folder)
+
+
+class Talk:
+    """A booted board under a test's own hands: what the command line does, one step at a time."""
+
+    def __init__(self, qemu: Qemu, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self.connection = Connection(qemu.line, time.monotonic())
+        self.text: dict[str, bytes] = {}
+        self.replies: dict[int, Replied] = {}
+
+    def turn(self) -> None:
+        """Take what came within 50 ms."""
+        with contextlib.suppress(queue.Empty):
+            item = self._inbox.get(timeout=0.05)
+            if isinstance(item, Received):
+                self.connection.received(item.data, time.monotonic())
+        self.connection.tick(time.monotonic())
+        for event in self.connection.take_events():
+            if isinstance(event, ChannelText):
+                self.text[event.name] = self.text.get(event.name, b"") + event.data
+            elif isinstance(event, Replied):
+                self.replies[event.id] = event
+
+    def wait(self, ready: Callable[[], bool], timeout_s: float, what: str) -> None:
+        """Turn until something is so."""
+        end = time.monotonic() + timeout_s
+        while not ready():
+            assert time.monotonic() < end, f"{what} did not come in {timeout_s:g} s; {self.text.get('log')!r}"
+            self.turn()
+
+    def wait_for(self, channel: str, pattern: bytes, timeout_s: float, behind: int = 0) -> int:
+        """Wait for text on a channel; return where it ends."""
+        self.wait(lambda: re.search(pattern, self.text.get(channel, b"")[behind:]) is not None, timeout_s, str(pattern))
+        found = re.search(pattern, self.text[channel][behind:])
+        assert found
+        return behind + found.end()
+
+    def request(self, op: wire.Op, arguments: bytes, timeout_s: float = 60.0) -> Replied:
+        """Ask root something and wait for its answer."""
+        number = self.connection.session.request(op, arguments)
+        self.wait(lambda: number in self.replies, timeout_s, f"the answer to {op.name}")
+        return self.replies.pop(number)
+
+    def task(self, name: str, action: wire.TaskAction) -> wire.ReplyStatus:
+        """Stop, pause, resume or restart a task."""
+        arguments = wire.TaskArgs.build({"name": name, "action": action})
+        return wire.ReplyStatus(self.request(wire.Op.TASK, arguments).status)
+
+    def list(self, listing: Listing) -> list[Any]:
+        """Fetch a whole list."""
+        while True:
+            reply = self.request(listing.op, listing.arguments())
+            if listing.take(reply.status, reply.data):
+                return listing.records
+
+
+@pytest.fixture
+def talk(demo: Board) -> Iterator[Talk]:
+    """The demo, booted and open."""
+    inbox = Inbox()
+    path = str(demo.folder / "line")
+    with Qemu(command_line(demo.manifest, Boot(), path), path, inbox) as qemu:
+        one = Talk(qemu, inbox)
+        one.wait(lambda: one.connection.is_open, 60.0, "the session")
+        yield one
 
 
 @pytest.fixture(scope="session")
@@ -107,3 +180,9 @@ def built() -> Callable[[str], Manifest]:
 def demo(built: Callable[[str], Manifest], tmp_path: Path) -> Board:
     """The demo image on the board x86-embedded."""
     return Board(built("demo"), tmp_path)
+
+
+@pytest.fixture
+def attack(built: Callable[[str], Manifest], tmp_path: Path) -> Board:
+    """The image whose tasks attack each other."""
+    return Board(built("attack"), tmp_path)

@@ -53,9 +53,7 @@ def test_two_counted_runs_take_the_same_instructions(demo: Board) -> None:
     first, second = (demo.run(["leon0=# "], ICOUNT_S, Boot(icount=True)) for _ in range(2))
     for run in (first, second):
         assert run.outcome.code is ExitCode.OK, run.outcome.reason
-    latencies = [
-        [task["latency_insns"] for task in run.outcome.realtime] for run in (first, second)
-    ]
+    latencies = [[task["latency_insns"] for task in run.outcome.realtime] for run in (first, second)]
     assert latencies[0] == latencies[1]
 
 

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+"""Tasks that loop, crash, print without end, call the kernel at random or run what they may not, beside good ones."""
+
+from __future__ import annotations
+
+from l4vm.console.qemu import Boot
+from l4vm.exit_codes import ExitCode
+from tests.system.conftest import Board
+
+
+def test_hostile_tasks_disturb_neither_deadlines_nor_the_guest(attack: Board) -> None:
+    run = attack.run(["leon0=# ", ">leon0=uname -m\\n", "leon0=sparc"], 900.0, Boot(icount=True))
+    assert run.outcome.code is ExitCode.OK, run.outcome.reason
+    heartbeat = {task["task"]: task for task in run.outcome.realtime}["heartbeat"]
+    assert heartbeat["misses"] == 0
+    assert int(str(heartbeat["periods"])) > 1000
+    log = run.log("log").decode()
+    assert "crashes: page fault at rip" in log
+    assert "crashes: failed too often, stays stopped" in log
+    assert "jumps: exception 13" in log
+    for innocent in ("heartbeat", "leon0", "serial"):
+        assert f"{innocent}: " not in log
