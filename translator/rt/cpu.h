@@ -129,6 +129,12 @@ struct xl_region {
     void *dev;
 };
 
+/* What a user wants to be told of; on 0: free. */
+struct xl_hook {
+    uint32_t on;
+    uint64_t first, last;
+};
+
 struct xl_vm {
     struct xl_cpu *cpu;
     const struct xl_machine *machine;
@@ -159,6 +165,16 @@ struct xl_vm {
     struct ir_known *known;
     void *emitter;            /* host/x64's scratch */
     struct xl_stats stats;
+    uint64_t machine_from;    /* where the machine's part of the arena begins */
+    struct xl_hook hook[XL_HOOKS_MAX];
+    uint32_t hooks_on;        /* all of them together */
+    struct xl_hit hit[XL_HITS_MAX];
+    unsigned hits;
+    bool told;                /* the hook at told_pc was hit at told_insns: go on with the instruction */
+    uint32_t told_pc;
+    uint64_t told_insns;
+    uint64_t chaos;           /* state of the generator */
+    uint32_t chaos_slice_max; /* 0: no chaos */
 };
 
 /* Where the jump cache keeps a pc: host/x64 emits the same computation. */
@@ -167,6 +183,16 @@ static inline unsigned xl_jump_index(uint32_t pc)
     return pc >> 2 & (XL_JUMP_ENTRIES - 1);
 }
 
+/* rt/hooks.c */
+bool xl_hook_find(const struct xl_vm *vm, uint32_t on, uint64_t first, uint64_t bytes);
+void xl_hook_note(struct xl_cpu *cpu, uint32_t on, uint64_t address, unsigned size, uint64_t value);
+bool xl_hook_stops(struct xl_cpu *cpu);
+static inline bool xl_is_hooked(const struct xl_vm *vm, uint32_t on, uint64_t first, uint64_t bytes)
+{
+    return vm->hooks_on & on && xl_hook_find(vm, on, first, bytes);
+}
+/* rt/check.c */
+uint64_t xl_chaos_slice(struct xl_vm *vm, uint64_t wanted);
 /* rt/phys.c */
 struct xl_region *xl_region_at(struct xl_vm *vm, uint64_t pa);
 uint8_t *xl_ram_at(struct xl_vm *vm, uint64_t pa, uint64_t bytes);

@@ -19,7 +19,7 @@ struct gpa { uint64_t v; };
 typedef struct gva gva_t;
 typedef struct gpa gpa_t;
 
-enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH };
+enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH, MMU_LOOK /* a debugger: whatever the rights, and nothing is marked */ };
 
 /* Result of a walk: what the core may cache in its TLB. */
 struct mmu_walk {

@@ -139,7 +139,7 @@ static struct place find(struct xl_cpu *cpu, uint32_t va, struct ir_mem mem, enu
     if (!r)
         fault_at(cpu, XL_FAULT_BUS, access, va, mem, 0);
     struct place place = {pa, r->ram ? r->ram + (pa - r->base) : NULL, r};
-    if (!r->ram)
+    if (!r->ram || xl_is_hooked(cpu->vm, XL_ON_READ | XL_ON_WRITE, va & ~XL_PAGE_MASK, XL_PAGE_BYTES))
         return place;
     uint32_t page = va & ~XL_PAGE_MASK;
     struct xl_tlb_entry *e = &cpu->tlb[mem.mmu][(va >> XL_PAGE_BITS) & (XL_TLB_ENTRIES - 1)];
@@ -148,7 +148,7 @@ static struct place find(struct xl_cpu *cpu, uint32_t va, struct ir_mem mem, enu
     e->tag_read = walk.read ? page : XL_TLB_NONE;
     e->tag_write = walk.write && !cpu->vm->code_granules[index] ? page : XL_TLB_NONE;
     e->addend = (uint64_t)(uintptr_t)(place.ram - (va & XL_PAGE_MASK)) - page;
-    if (walk.read && walk.span_bits > XL_PAGE_BITS)
+    if (walk.read && walk.span_bits > XL_PAGE_BITS && !(cpu->vm->hooks_on & (XL_ON_READ | XL_ON_WRITE)))
         linear_note(cpu, va, mem.mmu, &walk, &place);
     return place;
 }
@@ -206,8 +206,15 @@ uint64_t xl_slow_load(struct xl_cpu *cpu, uint32_t va, uint32_t unused, uint32_t
             return load_bytes(cpu, va, mem);
     }
     struct place place = find(cpu, va, mem, MMU_READ);
-    if (place.ram)
-        return host_load(place.ram, mem);
+    if (place.ram) {
+        bool hooked = xl_is_hooked(cpu->vm, XL_ON_READ, va, mem.size);
+        if (hooked)
+            check_site(cpu);
+        value = host_load(place.ram, mem);
+        if (hooked)
+            xl_hook_note(cpu, XL_ON_READ, va, mem.size, value);
+        return value;
+    }
     check_site(cpu);
     if (!xl_device_load(cpu->vm, place.region, place.pa, mem.size, &value))
         fault_at(cpu, XL_FAULT_BUS, MMU_READ, va, mem, 0);
@@ -240,9 +247,14 @@ void xl_slow_store(struct xl_cpu *cpu, uint32_t va, uint64_t value, uint32_t mem
     }
     struct place place = find(cpu, va, mem, MMU_WRITE);
     if (place.ram) {
+        bool hooked = xl_is_hooked(cpu->vm, XL_ON_WRITE, va, mem.size);
+        if (hooked)
+            check_site(cpu);
         if (cpu->vm->code_granules[xl_ram_page(cpu->vm, place.pa)])
             store_into_code(cpu, place.pa, mem.size);
         host_store(place.ram, mem, value);
+        if (hooked)
+            xl_hook_note(cpu, XL_ON_WRITE, va, mem.size, value);
         return;
     }
     check_site(cpu);

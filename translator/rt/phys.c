@@ -95,6 +95,8 @@ bool xl_device_load(struct xl_vm *vm, struct xl_region *r, uint64_t pa, unsigned
     } else {
         *value = r->ops->read(r->dev, off, size);
     }
+    if (xl_is_hooked(vm, XL_ON_DEVICE_READ, pa, size))
+        xl_hook_note(vm->cpu, XL_ON_DEVICE_READ, pa, size, *value);
     return true;
 }
 
@@ -111,6 +113,8 @@ bool xl_device_store(struct xl_vm *vm, struct xl_region *r, uint64_t pa, unsigne
     } else {
         r->ops->write(r->dev, off, size, (uint32_t)value);
     }
+    if (xl_is_hooked(vm, XL_ON_DEVICE_WRITE, pa, size))
+        xl_hook_note(vm->cpu, XL_ON_DEVICE_WRITE, pa, size, value);
     return true;
 }
 

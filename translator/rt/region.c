@@ -49,7 +49,7 @@ static void look(struct xl_cpu *cpu, struct node *n, uint32_t mode, uint64_t pag
     struct xl_vm *vm = cpu->vm;
 
     xl_translate(cpu, n->pc, n->pc + cpu->guest->insn_bytes, mode, page_pa, IR_INSNS_MAX, &n->bytes);
-    n->fits = !vm->ir->full;
+    n->fits = !vm->ir->full && !xl_is_hooked(vm, XL_ON_CODE, n->pc, 1);
     for (unsigned i = 0; i < vm->ir->count; i++) {
         const struct ir_op *op = &vm->ir->op[i];
         n->fits = n->fits && may_join(op);

@@ -159,9 +159,11 @@ static uint32_t step(struct xl_cpu *cpu, uint32_t from)
         deliver(cpu);
         return 0;
     }
-    bool odd = env->npc != env->pc + cpu->guest->insn_bytes;
-    if (cpu->redo || odd || vm->config.engine == XL_ENGINE_INTERP) {
-        unsigned insns = cpu->redo ? 1 : IR_INSNS_MAX;
+    bool odd = env->npc != env->pc + cpu->guest->insn_bytes, hooked = xl_is_hooked(vm, XL_ON_CODE, env->pc, 1);
+    if (hooked && xl_hook_stops(cpu))
+        return 0;
+    if (cpu->redo || odd || hooked || vm->config.engine == XL_ENGINE_INTERP) {
+        unsigned insns = cpu->redo || hooked ? 1 : IR_INSNS_MAX;
         cpu->redo = false;
         interpret(cpu, page_pa, insns);
     } else {
@@ -220,7 +222,10 @@ enum xl_stop xl_run(struct xl_vm *vm, uint64_t insns)
     struct xl_cpu *cpu = vm->cpu;
     uint64_t end = vm->insns + insns;
 
+    vm->hits = 0;
     while (!vm->halted) {
+        if (vm->hits)
+            return XL_STOP_HOOK;
         clock_read(vm);
         events_fire(vm);
         if (vm->stop) {
@@ -236,6 +241,8 @@ enum xl_stop xl_run(struct xl_vm *vm, uint64_t insns)
         if (vm->insns >= end)
             return XL_STOP_BUDGET;
         vm->slice = slice_insns(vm, end - vm->insns);
+        if (vm->chaos_slice_max)
+            vm->slice = xl_chaos_slice(vm, vm->slice);
         cpu->env.budget = (int64_t)vm->slice;
         slice_run(cpu);
         slice_end(vm);

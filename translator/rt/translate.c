@@ -18,8 +18,8 @@ static uint32_t word_in(const struct xl_ctx *x, const uint8_t *host, uint32_t va
 
 bool xl_fetch32(struct xl_ctx *x, uint32_t va, uint32_t *word)
 {
-    if ((va ^ x->page_va) & ~XL_PAGE_MASK)
-        return false;
+    if ((va ^ x->page_va) & ~XL_PAGE_MASK || (va != x->start && xl_is_hooked(x->cpu->vm, XL_ON_CODE, va, 1)))
+        return false; /* a hooked instruction is reached through the run loop only */
     *word = word_in(x, x->page_host, va);
     if (va + 4 - x->start > x->bytes)
         x->bytes = va + 4 - x->start;

@@ -110,6 +110,7 @@ struct xl_vm *xl_create(const struct xl_config *config, const struct xl_port *po
     if (!emit_init(vm))
         return refuse(error, error_bytes, "the code cache cannot hold the entry code");
     vm->code_used = vm->code_start;
+    vm->machine_from = vm->arena_used;
     if (!machine->create(vm, &vm->config, &vm->machine_state))
         return refuse(error, error_bytes, "the machine could not be put together: RAM size or arena");
     if (vm->config.time == XL_TIME_HOST)

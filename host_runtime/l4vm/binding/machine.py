@@ -5,9 +5,12 @@
     machine.load_executable(load_elf(path))
     machine.run(1_000_000)
     machine["pc"], machine.console_read()
+    before = machine.snapshot()
+    machine.run_until(0x40001234)
+    machine.restore(before)
 
 Long runs happen in C with Python's lock released. Exact: `run(n)` runs n guest instructions, no
-more, unless the guest waits or ends.
+more, unless the guest waits or ends or a hook is hit.
 """
 
 from __future__ import annotations
@@ -16,11 +19,13 @@ import enum
 import importlib.util
 import os
 import sys
+import time as clock
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
 from l4vm.binding.build import build, source_key
+from l4vm.binding.hooks import HITS_MAX, HOOKS_MAX, Call, Hit, Hook, On, Snapshot
 from l4vm.errors import L4vmError
 from l4vm.guests.elf import Executable
 from l4vm.guests.recipe import cache_root
@@ -35,6 +40,7 @@ class Stop(enum.IntEnum):
     IDLE = 1
     HALT = 2
     REQUEST = 3
+    HOOK = 4
 
 
 class Engine(enum.IntEnum):
@@ -127,6 +133,8 @@ class Machine:
             raise L4vmError(f"machine {name} with {ram_mib} MiB RAM: {text}", "change the machine's settings")
         self._vm = self.lib.xl_linux_vm(self._handle)
         self._out = self.ffi.new("uint8_t[65536]")
+        self._hits = self.ffi.new("struct xl_hit[]", HITS_MAX)
+        self._hooks: dict[int, Hook] = {}
 
     def close(self) -> None:
         """Give all memory back; the object cannot be used any more."""
@@ -176,8 +184,126 @@ class Machine:
         self.lib.xl_boot(self._vm, entry)
 
     def run(self, insns: int) -> Stop:
-        """Run exactly `insns` guest instructions; fewer only if the guest idles or ends."""
-        return Stop(self.lib.xl_run(self._vm, insns))
+        """Run exactly `insns` guest instructions; fewer only if the guest idles or ends, or a hook stops it."""
+        end = self.insns + insns
+        while True:
+            stop = Stop(self.lib.xl_run(self._vm, end - self.insns))
+            if stop != Stop.HOOK or self._tell():
+                return stop
+
+    def run_until(self, address: int, insns: int = 1 << 62) -> Stop:
+        """Run until the instruction at guest-virtual `address` is the next one: then Stop.HOOK.
+
+        Called again there, it runs to the next time. At most `insns` instructions are run.
+        """
+        with self.hook(On.CODE, address):
+            return self.run(insns)
+
+    def hook(self, on: On, first: int, last: int | None = None, call: Call | None = None) -> Hook:
+        """Wait for something: see `On`, and the head of l4vm.binding.hooks.
+
+        Args:
+            on: CODE alone, READ and WRITE together or alone, or the two for devices.
+            first: first address, guest-virtual; of devices guest-physical.
+            last: last address; without it `first` alone.
+            call: called as call(machine, hit); without one, or when it returns True, the run ends.
+
+        Raises:
+            L4vmError: no hook is left, or `on` or the range is not one that can be waited for.
+        """
+        end = first if last is None else last
+        number = self.lib.xl_hook_add(self._vm, int(on), first, end) if 0 <= first <= end < 1 << 64 else 0
+        if not number:
+            known = f"a machine has {HOOKS_MAX}; give one kind of address and a range inside it"
+            raise L4vmError(f"a hook on {on!r} at 0x{first:x} to 0x{end:x} cannot be made", known)
+        made = Hook(self, number, call)
+        self._hooks[number] = made
+        return made
+
+    def unhook(self, number: int) -> None:
+        """Remove a hook by its number; one that is gone is left alone."""
+        if self._hooks.pop(number, None) is not None and self._handle != self.ffi.NULL:
+            self.lib.xl_hook_remove(self._vm, number)
+
+    def hits(self) -> list[Hit]:
+        """Return what the last run stopped for, in order."""
+        count = self.lib.xl_hits(self._vm, self._hits, HITS_MAX)
+        found = (self._hits[i] for i in range(count))
+        return [Hit(h.hook, On(h.on), h.address, h.value, h.size, h.pc) for h in found]
+
+    def _tell(self) -> bool:
+        """Make the calls; returns whether the run shall end."""
+        ends = False
+        for hit in self.hits():
+            hook = self._hooks.get(hit.hook)
+            if hook is not None and (hook.call is None or hook.call(self, hit) is True):
+                ends = True
+        return ends
+
+    def snapshot(self) -> Snapshot:
+        """Return the whole state: CPU, RAM, devices, events, guest time, count, unread console bytes.
+
+        Raises:
+            L4vmError: the workstation has no memory for it.
+        """
+        insns, guest_ns = self.insns, self.guest_ns
+        handle = self.lib.xl_linux_snapshot_take(self._handle)
+        if handle == self.ffi.NULL:
+            raise L4vmError("the workstation has no memory for a snapshot", "drop older ones", exit_code=3)
+        return Snapshot(insns, guest_ns, self.ffi.gc(handle, self.lib.xl_linux_snapshot_free))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot of this machine. Hooks and counters stay as they are.
+
+        Raises:
+            L4vmError: it is another machine's.
+        """
+        if self.lib.xl_linux_snapshot_restore(self._handle, snapshot.handle):
+            raise L4vmError("a snapshot can be restored in the machine that made it only")
+
+    def chaos(self, seed: int, slice_max: int = 1000) -> None:
+        """Throw caches and code away at random and end slices at random; the guest must not notice.
+
+        Args:
+            seed: names the run.
+            slice_max: longest slice in instructions; 1 looks around before every one, 0 is off.
+        """
+        self.lib.xl_chaos(self._vm, seed & (1 << 64) - 1, slice_max)
+
+    def has_same_ram(self, other: Machine) -> bool:
+        """Whether another machine's RAM holds the same bytes."""
+        return bool(self.lib.xl_linux_same_ram(self._handle, other._handle))
+
+    def read_virtual(self, address: int, count: int) -> bytes:
+        """Read guest-virtual memory through the MMU as it stands, whatever the rights; changes nothing.
+
+        Raises:
+            L4vmError: it is not mapped, or no RAM.
+        """
+        buffer = self.ffi.new("uint8_t[]", max(count, 1))
+        if not 0 <= address < 1 << 32 or self.lib.xl_read_virtual(self._vm, address, buffer, count):
+            raise L4vmError(f"0x{address:x}, {count} bytes: not mapped to RAM at this moment")
+        return bytes(self.ffi.buffer(buffer, count))
+
+    def write_virtual(self, address: int, data: bytes) -> None:
+        """Write guest-virtual memory, whatever the rights: all of it or nothing.
+
+        Raises:
+            L4vmError: it is not mapped, or no RAM.
+        """
+        if not 0 <= address < 1 << 32 or self.lib.xl_write_virtual(self._vm, address, data, len(data)):
+            raise L4vmError(f"0x{address:x}, {len(data)} bytes: not mapped to RAM at this moment")
+
+    def physical(self, address: int) -> int | None:
+        """Return the guest-physical address of a guest-virtual one, None when it is not mapped."""
+        found = self.ffi.new("uint64_t *")
+        if not 0 <= address < 1 << 32 or self.lib.xl_physical(self._vm, address, found):
+            return None
+        return int(found[0])
+
+    def block_start(self, pc: int) -> int:
+        """Return where the translated block that holds `pc` begins; `pc` when there is none."""
+        return int(self.lib.xl_block_start(self._vm, pc))
 
     def advance(self, ns: int) -> None:
         """Let guest time go on to `ns`, no further than the next event."""
@@ -190,7 +316,12 @@ class Machine:
 
     def run_for(self, insns: int = 1 << 62, wall_s: float = 0.05, wake_fd: int = -1) -> Stop:
         """Run until `insns` are done, `wall_s` have passed, console bytes wait, or the guest ended; idling sleeps."""
-        return Stop(self.lib.xl_linux_run(self._handle, insns, int(wall_s * 1e9), wake_fd))
+        end, until = self.insns + insns, clock.monotonic() + wall_s
+        while True:
+            left_ns = int(max(until - clock.monotonic(), 0) * 1e9)
+            stop = Stop(self.lib.xl_linux_run(self._handle, max(end - self.insns, 0), left_ns, wake_fd))
+            if stop != Stop.HOOK or self._tell():
+                return stop
 
     def console_read(self) -> bytes:
         """Take what the guest wrote to its console."""

@@ -54,7 +54,7 @@ static bool walk_fails(struct mmu_walk *out, unsigned level, unsigned type)
 
 bool sparc_mmu_walk(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsigned mmu, struct mmu_walk *out)
 {
-    static const uint8_t needed[] = {[MMU_READ] = R, [MMU_WRITE] = W, [MMU_FETCH] = E};
+    static const uint8_t needed[] = {[MMU_READ] = R, [MMU_WRITE] = W, [MMU_FETCH] = E, [MMU_LOOK] = R | W | E};
     const struct sparc_cpu *s = sparc_of(cpu);
     struct entry e;
 
@@ -71,7 +71,7 @@ bool sparc_mmu_walk(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsign
     unsigned rights = acc_rights[acc][mmu == SPARC_MMU_SUPER];
     if (!(rights & needed[access]))
         return walk_fails(out, e.level, acc >= 6 && mmu == SPARC_MMU_USER ? FT_PRIVILEGE : FT_PROTECTION);
-    uint32_t marked = e.word | PTE_R | (access == MMU_WRITE ? PTE_M : 0);
+    uint32_t marked = access == MMU_LOOK ? e.word : e.word | PTE_R | (access == MMU_WRITE ? PTE_M : 0);
     if (marked != e.word && !xl_phys_store(cpu, (gpa_t){e.pa}, 4, marked))
         return walk_fails(out, e.level, FT_TRANSLATION);
     uint64_t inside = (1ull << level_shift[e.level]) - 1;

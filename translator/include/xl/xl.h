@@ -21,7 +21,7 @@ enum xl_engine { XL_ENGINE_INTERP, XL_ENGINE_BLOCK };
 enum xl_time { XL_TIME_HOST, XL_TIME_INSN, XL_TIME_EXACT };
 enum xl_status { XL_OK, XL_BAD_ARG, XL_NO_MEMORY, XL_NOT_THERE };
 /* Why xl_run returned. */
-enum xl_stop { XL_STOP_BUDGET, XL_STOP_IDLE /* waits for an interrupt; deadline in xl_idle_until */, XL_STOP_HALT /* guest ended; code in xl_exit_code */, XL_STOP_REQUEST /* xl_request_stop */ };
+enum xl_stop { XL_STOP_BUDGET, XL_STOP_IDLE /* waits for an interrupt; deadline in xl_idle_until */, XL_STOP_HALT /* guest ended; code in xl_exit_code */, XL_STOP_REQUEST /* xl_request_stop */, XL_STOP_HOOK /* xl_hits says what */ };
 enum xl_switch { XL_NO_CHAIN = 1, XL_NO_DEAD_PUT = 2, XL_NO_FUSE = 4, XL_NO_FOLD = 8, XL_NO_JUMP_CACHE = 16, XL_NO_REGION = 32, XL_NO_LINEAR = 64 };
 
 /* Everything outside the guest. All functions may be called only from inside xl_run / xl_create; none may call back. */
@@ -81,6 +81,48 @@ struct xl_stats {
 };
 void xl_stats_get(struct xl_vm *vm, struct xl_stats *out);
 uint64_t xl_state_hash(struct xl_vm *vm, bool with_ram); /* FNV-1a 64 over registers (and RAM) */
+
+/*
+ * Guest-virtual memory as a debugger sees it: through the MMU as the CPU stands now, whatever the rights, and with no mark left in the page tables. RAM only, for a device
+ * may act on being read. XL_NOT_THERE: a page is not mapped or no RAM; nothing was written.
+ */
+enum xl_status xl_read_virtual(struct xl_vm *vm, uint32_t va, void *bytes, uint64_t count);
+enum xl_status xl_write_virtual(struct xl_vm *vm, uint32_t va, const void *bytes, uint64_t count);
+enum xl_status xl_physical(struct xl_vm *vm, uint32_t va, uint64_t *pa);
+
+/*
+ * Hooks: xl_run returns XL_STOP_HOOK. CODE: before the instruction at a guest-virtual address; the next xl_run goes on with it. READ, WRITE: behind the instruction that read or wrote
+ * guest-virtual memory. DEVICE_READ, DEVICE_WRITE: behind the instruction that touched a device at a guest-physical address. What no hook touches runs as if there were none.
+ */
+enum xl_on { XL_ON_CODE = 1, XL_ON_READ = 2, XL_ON_WRITE = 4, XL_ON_DEVICE_READ = 8, XL_ON_DEVICE_WRITE = 16 };
+enum { XL_HOOKS_MAX = 64, XL_HITS_MAX = 8 };
+struct xl_hit {
+    uint32_t hook; /* number of the hook */
+    uint32_t on;   /* the one enum xl_on that happened */
+    uint64_t address, value; /* value: what was read or written; a code hook has none */
+    uint32_t size, pc;
+};
+/* Hook number 1..XL_HOOKS_MAX for `on` (a sum of enum xl_on; CODE, memory and devices do not mix) over first..last; 0: no room or a bad argument. Not inside xl_run. */
+unsigned xl_hook_add(struct xl_vm *vm, uint32_t on, uint64_t first, uint64_t last);
+enum xl_status xl_hook_remove(struct xl_vm *vm, unsigned hook);
+/* What the last xl_run stopped for, in order; at most XL_HITS_MAX of one instruction are kept. */
+unsigned xl_hits(struct xl_vm *vm, struct xl_hit *out, unsigned room);
+
+/*
+ * Snapshots: CPU, devices, events, guest time and count, into xl_snapshot_bytes() bytes, good for this vm only; RAM is kept beside them by the caller as config.ram_bytes bytes. Restoring
+ * compares page by page: what is the same stays, with the code made from it. Hooks and counters are not part of it. Not inside xl_run.
+ */
+uint64_t xl_snapshot_bytes(const struct xl_vm *vm);
+void xl_snapshot_take(struct xl_vm *vm, void *state, uint8_t *ram); /* ram zeroed: zero pages are not touched */
+enum xl_status xl_snapshot_restore(struct xl_vm *vm, const void *state, const uint8_t *ram);
+
+/*
+ * Chaos, a test of the translator: slices of 1..slice_max instructions drawn from the seed, between them cached translations and code are thrown away at random. The guest must not notice.
+ * slice_max 0: off. slice_max 1: the core looks around before every instruction.
+ */
+void xl_chaos(struct xl_vm *vm, uint64_t seed, uint32_t slice_max);
+/* The guest-virtual start of the translated block that holds pc, in the CPU's mode; pc itself when there is none. */
+uint32_t xl_block_start(struct xl_vm *vm, uint32_t pc);
 /* Text of the translation of the block at guest virtual pc: guest text, IR before and after passes, host bytes. */
 int xl_dump(struct xl_vm *vm, uint32_t pc, char *out, int out_bytes);
 

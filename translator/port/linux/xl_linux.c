@@ -6,7 +6,7 @@
  * Source: mmap(2), memfd_create(2), ppoll(2).
  */
 #define _GNU_SOURCE
-#include "xl_linux.h"
+#include "linux_private.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -15,16 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OUT_BYTES = 1 << 16, CODE_BYTES_DEFAULT = 16 << 20 };
-
-struct xl_linux {
-    struct xl_vm *vm;
-    struct xl_port port;
-    enum xl_time time;
-    uint64_t ram_bytes;
-    uint8_t out[OUT_BYTES];
-    unsigned out_count;
-};
+enum { CODE_BYTES_DEFAULT = 16 << 20 };
 
 static uint64_t clock_ns(void *arg)
 {
@@ -155,7 +146,7 @@ enum xl_stop xl_linux_run(struct xl_linux *l, uint64_t insns, uint64_t wall_ns, 
         if (done >= insns)
             return XL_STOP_BUDGET;
         enum xl_stop stop = xl_run(l->vm, insns - done < SLICE_INSNS ? insns - done : SLICE_INSNS);
-        if (stop == XL_STOP_HALT || stop == XL_STOP_REQUEST)
+        if (stop == XL_STOP_HALT || stop == XL_STOP_REQUEST || stop == XL_STOP_HOOK)
             return stop;
         if (l->out_count)
             return stop;

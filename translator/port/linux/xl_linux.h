@@ -27,4 +27,12 @@ enum xl_stop xl_linux_run(struct xl_linux *l, uint64_t insns, uint64_t wall_ns, 
 /* Take console bytes that the guest wrote; returns how many, at most `room`. */
 unsigned xl_linux_console_read(struct xl_linux *l, uint8_t *out, unsigned room);
 
+/* Snapshots of a machine, with its RAM and the console bytes that were not read yet; any number of them. NULL: the workstation has no memory. */
+struct xl_linux_snapshot;
+struct xl_linux_snapshot *xl_linux_snapshot_take(struct xl_linux *l);
+enum xl_status xl_linux_snapshot_restore(struct xl_linux *l, const struct xl_linux_snapshot *s); /* XL_BAD_ARG: it is another machine's */
+void xl_linux_snapshot_free(struct xl_linux_snapshot *s);
+/* Whether two machines of one size have the same RAM. */
+bool xl_linux_same_ram(const struct xl_linux *a, const struct xl_linux *b);
+
 #endif
