@@ -5,6 +5,7 @@
  * Addresses, interrupts and plug&play records all come from leon3.def.
  */
 #include "machine/grlib.h"
+#include "machine/virtio.h"
 #include "rt/guest.h"
 #include "xl/xl.h"
 
@@ -69,6 +70,18 @@ static bool devices_add(struct leon3 *m)
     return ok;
 }
 
+static const struct virtio_place virtio_places[] = {
+#define VIRTIO(kind, n, irq, base) {VIRTIO_##kind, n, irq, base},
+#include "machine/leon3.def"
+};
+
+/* The IRQMP latches edges: a line that falls is no news. */
+static void virtio_irq(void *arg, unsigned irq, bool is_high)
+{
+    if (is_high)
+        irqmp_raise(arg, irq);
+}
+
 static bool leon3_create(struct xl_vm *vm, const struct xl_config *config, void **state)
 {
     struct leon3 *m = xl_alloc(vm, sizeof *m);
@@ -79,7 +92,8 @@ static bool leon3_create(struct xl_vm *vm, const struct xl_config *config, void 
     m->vm = vm;
     m->ram_bytes = config->ram_bytes;
     return xl_map_ram(vm, FACT_ram_base, config->ram_bytes) && devices_add(m) && xl_map_device(vm, m->apb.base, APB_BYTES, &apb_ops, &m->apb) &&
-           xl_map_device(vm, FACT_ahb_pnp, 0x1000, &ahb_pnp_ops, &m->ahb);
+           xl_map_device(vm, FACT_ahb_pnp, 0x1000, &ahb_pnp_ops, &m->ahb) &&
+           virtio_create(vm, config, virtio_places, sizeof virtio_places / sizeof virtio_places[0], virtio_irq, &m->irqmp);
 }
 
 static void leon3_reset(void *state)

@@ -9,6 +9,7 @@
 #ifndef XL_MACHINE_H
 #define XL_MACHINE_H
 
+#include "xl/xl.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -49,6 +50,15 @@ void xl_machine_stop(struct xl_vm *vm, int code); /* power off */
 void *xl_alloc(struct xl_vm *vm, uint64_t bytes); /* zeroed, from the machine's arena at creation; NULL when full */
 /* Console: bytes out go to console n of the port; bytes in arrive by this callback of the machine, which returns how many it took. */
 bool xl_console_out(struct xl_vm *vm, unsigned n, uint8_t byte); /* false: no room now, try again later */
+
+/* Disks and networks, for machine/virtio*.c: what the port gives (xl.h) and where its news go. */
+bool xl_is_ram(struct xl_vm *vm, uint64_t gpa, uint64_t bytes);
+bool xl_is_big_endian(struct xl_vm *vm);
+uint8_t *xl_disk_data(struct xl_vm *vm, unsigned n, unsigned tag);
+enum xl_disk_answer xl_disk_start(struct xl_vm *vm, unsigned n, unsigned tag, enum xl_disk_op op, uint64_t sector, uint32_t sectors);
+void xl_net_out(struct xl_vm *vm, unsigned n, const uint8_t *frame, unsigned bytes);
+struct virtio_set;
+void xl_virtio_set(struct xl_vm *vm, struct virtio_set *set);
 
 struct xl_machine {
     const char *name;                       /* "leon3" */

@@ -141,6 +141,7 @@ struct xl_vm {
     void *machine_state;
     struct xl_config config;
     struct xl_port port;
+    struct virtio_set *virtio; /* NULL: no disks, no networks */
     uint64_t arena_used;
     uint64_t insns;        /* done before the running slice */
     uint64_t slice;        /* budget given to the running slice */

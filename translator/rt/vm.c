@@ -5,6 +5,7 @@
  * Nothing is allocated after xl_create; what a machine needs it takes from the same arena while it is created.
  */
 #include "rt/cpu.h"
+#include "machine/virtio.h"
 #include "rt/text.h"
 #include "ir/known.h"
 #include <string.h>
@@ -68,6 +69,13 @@ static const char *config_check(const struct xl_config *c, const struct xl_port 
         return "ns_per_insn is outside 0..1000000";
     if (port->code_bytes < 256 << 10 || port->code_bytes > 1u << 30)
         return "the code cache must have 256 KiB to 1 GiB";
+    if (c->disks > XL_DISKS_MAX || c->nets > XL_NETS_MAX)
+        return "a guest has at most 4 disks and 2 networks";
+    if ((c->disks && !port->disk_request) || (c->nets && !port->net_send))
+        return "the port has no disks or no networks";
+    for (unsigned i = 0; i < c->disks; i++)
+        if (!c->disk[i].sectors || c->disk[i].sectors >> 55 || !port->disk_data[i])
+            return "a disk has no sectors, too many, or no buffers";
     if (!port->arena || port->arena_bytes < xl_arena_bytes(c))
         return "the arena is smaller than xl_arena_bytes(config)";
     return NULL;
@@ -134,6 +142,8 @@ void xl_reset(struct xl_vm *vm)
     xl_tlb_flush(cpu, -1);
     vm->machine->guest->reset(cpu);
     vm->machine->reset(vm->machine_state);
+    if (vm->virtio)
+        virtio_set_reset(vm->virtio);
 }
 
 enum xl_status xl_write(struct xl_vm *vm, uint64_t gpa, const void *bytes, uint64_t count)
@@ -143,8 +153,10 @@ enum xl_status xl_write(struct xl_vm *vm, uint64_t gpa, const void *bytes, uint6
     if (!to)
         return XL_BAD_ARG;
     memcpy(to, bytes, count);
-    for (uint64_t page = gpa & ~(uint64_t)XL_PAGE_MASK; page < gpa + count; page += XL_PAGE_BYTES)
-        xl_block_drop_range(vm->cpu, page, 0, XL_PAGE_BYTES - 1);
+    for (uint64_t page = gpa & ~(uint64_t)XL_PAGE_MASK, end = gpa + count; page < end; page += XL_PAGE_BYTES) {
+        uint64_t first = page < gpa ? gpa - page : 0, last = end - page < XL_PAGE_BYTES ? end - page - 1 : XL_PAGE_MASK;
+        xl_block_drop_range(vm->cpu, page, (unsigned)first, (unsigned)last);
+    }
     return XL_OK;
 }
 

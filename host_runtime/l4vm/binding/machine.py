@@ -20,11 +20,13 @@ import importlib.util
 import os
 import sys
 import time as clock
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
 from l4vm.binding.build import build, source_key
+from l4vm.binding.devices import Disk, Net
 from l4vm.binding.hooks import HITS_MAX, HOOKS_MAX, Call, Hit, Hook, On, Snapshot
 from l4vm.errors import L4vmError
 from l4vm.guests.elf import Executable
@@ -101,6 +103,8 @@ class Machine:
         ns_per_insn: guest nanoseconds per instruction for times INSN and EXACT; 0: the machine's clock.
         switches: sum of enum xl_switch values, optimisations to leave out.
         code_mib: size of the code cache.
+        disks: at most 4; the guest sees them in this order.
+        nets: at most 2.
 
     Raises:
         L4vmError: an argument is outside its range; the sentence is the translator's own.
@@ -115,6 +119,8 @@ class Machine:
         ns_per_insn: int = 0,
         switches: int = 0,
         code_mib: int = 16,
+        disks: Sequence[Disk] = (),
+        nets: Sequence[Net] = (),
     ) -> None:
         module = extension()
         self.ffi, self.lib = module.ffi, module.lib
@@ -126,8 +132,9 @@ class Machine:
         config.engine, config.time = int(engine), int(time)
         config.ns_per_insn, config.switches = ns_per_insn, switches
         config.code_bytes = code_mib << 20
+        io = self._io(config, disks, nets)
         error = self.ffi.new("char[200]")
-        self._handle = self.lib.xl_linux_create(config, error, len(error))
+        self._handle = self.lib.xl_linux_create(config, io, error, len(error))
         if self._handle == self.ffi.NULL:
             text = self.ffi.string(error).decode()
             raise L4vmError(f"machine {name} with {ram_mib} MiB RAM: {text}", "change the machine's settings")
@@ -135,6 +142,26 @@ class Machine:
         self._out = self.ffi.new("uint8_t[65536]")
         self._hits = self.ffi.new("struct xl_hit[]", HITS_MAX)
         self._hooks: dict[int, Hook] = {}
+
+    def _io(self, config: Any, disks: Sequence[Disk], nets: Sequence[Net]) -> Any:
+        """Describe disks and networks to the machine and to the port."""
+        io = self.ffi.new("struct xl_linux_io *")
+        if len(disks) > len(config.disk) or len(nets) > len(config.net):
+            raise L4vmError(
+                f"{len(disks)} disks and {len(nets)} networks",
+                f"a guest has at most {len(config.disk)} disks and {len(config.net)} networks",
+            )
+        config.disks, config.nets = len(disks), len(nets)
+        for n, disk in enumerate(disks):
+            config.disk[n].sectors, config.disk[n].is_read_only = disk.sectors, disk.is_read_only
+            name = disk.name.encode("ascii", "replace")[: len(config.disk[n].id)]
+            self.ffi.memmove(config.disk[n].id, name, len(name))
+            io.disk_fd[n] = disk.fd
+        for n, net in enumerate(nets):
+            self.ffi.memmove(config.net[n].mac, net.mac_bytes, len(config.net[n].mac))
+            io.hub[n] = net.hub.handle
+        self._kept = (tuple(disks), tuple(nets))
+        return io
 
     def close(self) -> None:
         """Give all memory back; the object cannot be used any more."""
@@ -183,11 +210,15 @@ class Machine:
         """Set the registers as the machine's firmware leaves them for a program at `entry`."""
         self.lib.xl_boot(self._vm, entry)
 
+    def reset(self) -> None:
+        """Put CPU and devices into their state after power on; RAM stays as it is."""
+        self.lib.xl_reset(self._vm)
+
     def run(self, insns: int) -> Stop:
-        """Run exactly `insns` guest instructions; fewer only if the guest idles or ends, or a hook stops it."""
+        """Run exactly `insns` guest instructions; fewer only if the guest idles or ends, or a hook stops it. Waiting frames come first."""
         end = self.insns + insns
         while True:
-            stop = Stop(self.lib.xl_run(self._vm, end - self.insns))
+            stop = Stop(self.lib.xl_linux_step(self._handle, end - self.insns))
             if stop != Stop.HOOK or self._tell():
                 return stop
 

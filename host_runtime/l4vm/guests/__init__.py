@@ -9,7 +9,7 @@ vmlinux; `load_elf` reads an executable and refuses one that the guest CPU canno
 from l4vm.guests.elf import Executable, Segment, check_fits, load_elf, parse_executable
 from l4vm.guests.machine_map import MachineMap, read_machine_map
 from l4vm.guests.recipe import GuestFiles, build_guest, recipe_names
-from l4vm.guests.wrap import is_leon_vmlinux, is_wrapped, wrap, wrapped_ram_bytes
+from l4vm.guests.wrap import is_leon_vmlinux, is_wrapped, wrap, wrapped_ram_bytes, wrapped_tells_of
 
 __all__ = [
     "Executable",
@@ -26,4 +26,5 @@ __all__ = [
     "recipe_names",
     "wrap",
     "wrapped_ram_bytes",
+    "wrapped_tells_of",
 ]

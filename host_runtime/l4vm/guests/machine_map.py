@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Read a machine map, `translator/machine/NAME.def`: the lines that the C models expand too.
 
-A map is C preprocessor text of four macros, described in its own head. Nothing is computed here;
+A map is C preprocessor text of a few macros, described in its own head. Nothing is computed here;
 values are C integer literals.
 """
 
@@ -13,8 +13,9 @@ from pathlib import Path
 
 from l4vm.errors import L4vmError
 
-_LINE = re.compile(r"^(MACHINE|MASTER|AHB|APB)\(([^)]*)\)\s*$")
-_WIDTHS = {"MACHINE": 2, "MASTER": 5, "AHB": 7, "APB": 7}
+VIRTIO_BYTES = 0x200  # translator/machine/virtio.h VIRTIO_REGISTER_BYTES
+_LINE = re.compile(r"^(MACHINE|MASTER|AHB|APB|VIRTIO)\(([^)]*)\)\s*$")
+_WIDTHS = {"MACHINE": 2, "MASTER": 5, "AHB": 7, "APB": 7, "VIRTIO": 4}
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,24 @@ class Device:
 
 
 @dataclass(frozen=True)
+class VirtioPlace:
+    """Where disk or network n lies in guests that have it; kind is "DISK" or "NET"."""
+
+    kind: str
+    n: int
+    irq: int
+    base: int
+    size_bytes: int = VIRTIO_BYTES
+
+
+@dataclass(frozen=True)
 class MachineMap:
-    """Facts of a machine by name, and its APB devices in map order."""
+    """Facts of a machine by name, its APB devices in map order, and its places for disks and networks."""
 
     name: str
     facts: dict[str, int]
     devices: tuple[Device, ...]
+    virtio: tuple[VirtioPlace, ...] = ()
 
     def device(self, name: str) -> Device:
         """Return the device called `name`.
@@ -49,6 +62,20 @@ class MachineMap:
                 return device
         known = ", ".join(device.name for device in self.devices)
         raise L4vmError(f"machine {self.name} has no device {name}", f"it has {known}")
+
+
+    def virtio_places(self, disks: int, nets: int) -> list[VirtioPlace]:
+        """Return the places of a guest's first `disks` disks and `nets` networks.
+
+        Raises:
+            L4vmError: the machine has not so many.
+        """
+        for kind, wanted in (("DISK", disks), ("NET", nets)):
+            have = sum(place.kind == kind for place in self.virtio)
+            if wanted > have:
+                what = "disks" if kind == "DISK" else "networks"
+                raise L4vmError(f"{wanted} {what}: machine {self.name} has places for {have}")
+        return [place for place in self.virtio if place.n < (disks if place.kind == "DISK" else nets)]
 
 
 def machine_map_path(name: str) -> Path:
@@ -68,6 +95,7 @@ def read_machine_map(name: str) -> MachineMap:
         raise L4vmError(f"no machine is called {name!r}", f"known machines: {known}")
     facts: dict[str, int] = {}
     devices: list[Device] = []
+    virtio: list[VirtioPlace] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         match = _LINE.match(line)
         if not match:
@@ -79,8 +107,10 @@ def read_machine_map(name: str) -> MachineMap:
                 "see the head of the file",
             )
         values = [int(column, 0) for column in columns[1:]]
-        if macro == "MACHINE":
+        if macro == "VIRTIO":
+            virtio.append(VirtioPlace(columns[0], *values))
+        elif macro == "MACHINE":
             facts[columns[0]] = values[0]
         elif macro == "APB":
             devices.append(Device(columns[0], *values))
-    return MachineMap(name, facts, tuple(devices))
+    return MachineMap(name, facts, tuple(devices), tuple(virtio))

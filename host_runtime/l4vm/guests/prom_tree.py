@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
-from l4vm.guests.machine_map import Device, MachineMap
+from l4vm.guests.machine_map import Device, MachineMap, VirtioPlace
 
 _NODE = struct.Struct(">IIII")
 _PROPERTY = struct.Struct(">IIi")
@@ -48,8 +48,20 @@ def _registers(device: Device) -> dict[str, bytes]:
     return {"reg": words(device.base, device.size_bytes)}
 
 
-def leon_tree(machine: MachineMap) -> Node:
-    """Return the tree that Linux needs to find CPU, interrupt controller, timer and serial port."""
+def _virtio(place: VirtioPlace) -> Node:
+    """A disk or a network; what it is the driver reads from its registers."""
+    return Node(
+        {
+            "name": text("virtio"),
+            "compatible": text("virtio,mmio"),
+            "reg": words(place.base, place.size_bytes),
+            "interrupts": words(place.irq),
+        }
+    )
+
+
+def leon_tree(machine: MachineMap, disks: int = 0, nets: int = 0) -> Node:
+    """Return the tree that Linux needs to find CPU, interrupt controller, timer and serial port, disks and networks."""
     clock = machine.facts["clock_hz"]
     irqmp, timer, uart = (machine.device(n) for n in ("IRQMP", "GPTIMER", "APBUART"))
     amba = Node({"name": text("ambapp0"), "device_type": text("ambapp")})
@@ -73,6 +85,7 @@ def leon_tree(machine: MachineMap) -> Node:
                 "device_type": text("serial"),
             }
         ),
+        *(_virtio(place) for place in machine.virtio_places(disks, nets)),
     ]
     cpu = Node(
         {

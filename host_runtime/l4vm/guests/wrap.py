@@ -24,7 +24,7 @@ from pathlib import Path
 from l4vm.errors import L4vmError
 from l4vm.guests.elf import Executable, parse_executable
 from l4vm.guests.machine_map import MachineMap, read_machine_map
-from l4vm.guests.prom_tree import layout, leon_tree
+from l4vm.guests.prom_tree import Node, layout, leon_tree, words
 
 KERNEL_BASE_VA = 0xF000_0000
 KERNEL_ENTRY_VA = 0xF000_4000
@@ -49,6 +49,12 @@ def is_wrapped(data: bytes) -> bool:
 def wrapped_ram_bytes(executable: Executable) -> int:
     """Return the RAM size that a wrapped file was made for: its PROM tells the kernel so."""
     return int(_FACTS.unpack_from(executable.segments[0].data, _FACTS_OFFSET)[-1])
+
+
+def wrapped_tells_of(data: bytes, machine: MachineMap, disks: int, nets: int) -> bool:
+    """Tell whether a wrapped file's tree has nodes for so many disks and networks."""
+    places = machine.virtio_places(disks, nets)
+    return all(words(place.base, place.size_bytes) in data[: 0x2000 + PROM_BYTES_MAX] for place in places)
 
 
 def is_leon_vmlinux(executable: Executable) -> bool:
@@ -104,6 +110,8 @@ def wrap(
     ram_bytes: int,
     machine: MachineMap | None = None,
     where: str = "the kernel",
+    disks: int = 0,
+    nets: int = 0,
 ) -> bytes:
     """Wrap a plain vmlinux.
 
@@ -114,6 +122,8 @@ def wrap(
         ram_bytes: size of the guest's RAM, within the machine's range.
         machine: the machine's map; LEON3 by default.
         where: how to name the kernel in an error.
+        disks: how many disks the tree shall tell of.
+        nets: how many networks.
 
     Returns:
         The wrapped ELF file.
@@ -144,7 +154,7 @@ def wrap(
         )
     if initrd:
         _set_initrd(body, KERNEL_BASE_VA + initrd_at, len(initrd), where)
-    prom = _prom(machine, append, ram_bytes)
+    prom = _prom(machine, append, ram_bytes, leon_tree(machine, disks, nets))
     pieces = [(ram_base, prom + bytes(PROM_BYTES_MAX - len(prom)) + bytes(body), end)]
     if initrd:
         pieces.append((ram_base + initrd_at, initrd, len(initrd)))
@@ -189,7 +199,7 @@ def _set_initrd(body: bytearray, va: int, size: int, where: str) -> None:
     )
 
 
-def _prom(machine: MachineMap, append: str, ram_bytes: int) -> bytes:
+def _prom(machine: MachineMap, append: str, ram_bytes: int, root: Node) -> bytes:
     code = prom_code()
     ram_base = machine.facts["ram_base"]
     level1_at, context_at = len(code), len(code) + 1024
@@ -200,7 +210,7 @@ def _prom(machine: MachineMap, append: str, ram_bytes: int) -> bytes:
         level1[(KERNEL_BASE_VA >> 24) + i] = entry
         level1[(ram_base >> 24) + i] = entry
     context = [((ram_base + level1_at) >> 4) | _PTD_FLAGS] + [0] * 255
-    tree, nodes = layout(leon_tree(machine), KERNEL_BASE_VA + tree_at)
+    tree, nodes = layout(root, KERNEL_BASE_VA + tree_at)
     arguments_at = tree_at + len(tree)
     out = bytearray(code)
     out += struct.pack(">256I", *level1) + struct.pack(">256I", *context)

@@ -24,6 +24,19 @@ enum xl_status { XL_OK, XL_BAD_ARG, XL_NO_MEMORY, XL_NOT_THERE };
 enum xl_stop { XL_STOP_BUDGET, XL_STOP_IDLE /* waits for an interrupt; deadline in xl_idle_until */, XL_STOP_HALT /* guest ended; code in xl_exit_code */, XL_STOP_REQUEST /* xl_request_stop */, XL_STOP_HOOK /* xl_hits says what */ };
 enum xl_switch { XL_NO_CHAIN = 1, XL_NO_DEAD_PUT = 2, XL_NO_FUSE = 4, XL_NO_FOLD = 8, XL_NO_JUMP_CACHE = 16, XL_NO_REGION = 32, XL_NO_LINEAR = 64 };
 
+/* Disks and networks that the guest sees as virtio devices. */
+enum { XL_DISKS_MAX = 4, XL_NETS_MAX = 2, XL_DISK_TAGS = 4, XL_DISK_REQUEST_BYTES = 65536, XL_DISK_ID_BYTES = 20, XL_FRAME_MAX = 1518 };
+enum xl_disk_op { XL_DISK_READ, XL_DISK_WRITE, XL_DISK_FLUSH /* every write that was answered before is durable */ };
+enum xl_disk_answer { XL_DISK_DONE, XL_DISK_FAILED, XL_DISK_LATER /* xl_disk_done will say */ };
+struct xl_disk {
+    uint64_t sectors;        /* of 512 bytes */
+    bool is_read_only;
+    uint8_t id[XL_DISK_ID_BYTES]; /* what the guest is told; padded with zeros */
+};
+struct xl_net {
+    uint8_t mac[6];
+};
+
 /* Everything outside the guest. All functions may be called only from inside xl_run / xl_create; none may call back. */
 struct xl_port {
     void *arg;
@@ -39,6 +52,14 @@ struct xl_port {
     void *arena;
     uint64_t arena_bytes;
     void (*log)(void *arg, const char *text);
+    /*
+     * Disks: the device puts what is to be written into buffer `tag` of the disk and asks; the port fills that buffer for a read. A tag is not used again before
+     * its request is answered. The range was checked against the disk's size.
+     */
+    uint8_t *disk_data[XL_DISKS_MAX]; /* XL_DISK_TAGS buffers of XL_DISK_REQUEST_BYTES for each disk of the config */
+    enum xl_disk_answer (*disk_request)(void *arg, unsigned n, unsigned tag, enum xl_disk_op op, uint64_t sector, uint32_t sectors);
+    /* Networks: a frame without its checksum, 14 to XL_FRAME_MAX bytes; dropped when there is no room for it. */
+    void (*net_send)(void *arg, unsigned n, const uint8_t *frame, unsigned bytes);
 };
 
 struct xl_config {
@@ -49,6 +70,9 @@ struct xl_config {
     uint32_t ns_per_insn;    /* time insn and exact; 0: the machine's default (20 ns, a 50 MHz CPU) */
     uint32_t switches;       /* enum xl_switch, optimisations to leave out */
     uint64_t code_bytes;     /* code cache */
+    unsigned disks, nets;    /* how many of those below there are */
+    struct xl_disk disk[XL_DISKS_MAX];
+    struct xl_net net[XL_NETS_MAX];
 };
 
 uint64_t xl_arena_bytes(const struct xl_config *config);
@@ -70,6 +94,10 @@ int xl_exit_code(struct xl_vm *vm);
 void xl_request_stop(struct xl_vm *vm);   /* async-signal-safe */
 /* Console bytes for the guest; returns how many were taken (a full FIFO takes fewer: offer the rest later). */
 unsigned xl_console_in(struct xl_vm *vm, unsigned n, const uint8_t *bytes, unsigned count);
+/* The answer to a request that was answered XL_DISK_LATER. XL_BAD_ARG: nothing was asked under this tag; XL_NOT_THERE: no such disk. */
+enum xl_status xl_disk_done(struct xl_vm *vm, unsigned n, unsigned tag, bool is_good);
+/* A frame for the guest; false when it has no room now: offer it again later. */
+bool xl_net_in(struct xl_vm *vm, unsigned n, const uint8_t *frame, unsigned bytes);
 /* Registers by name as in the manual ("g1", "o6", "psr", "pc"). */
 enum xl_status xl_reg_get(struct xl_vm *vm, const char *name, uint64_t *value);
 enum xl_status xl_reg_set(struct xl_vm *vm, const char *name, uint64_t value);
@@ -77,7 +105,7 @@ const char *xl_reg_name(struct xl_vm *vm, unsigned index); /* NULL past the end 
 
 struct xl_stats {
     uint64_t insns, insns_interp, blocks, blocks_translated_insns, host_bytes, chained, exits, tlb_misses, tlb_flushes, mmio, faults, interrupts,
-        code_flushes, smc_stores, dead_puts, fused, folded, regions, region_homes, linear_made;
+        code_flushes, smc_stores, dead_puts, fused, folded, regions, region_homes, linear_made, disk_requests, frames_out, frames_in;
 };
 void xl_stats_get(struct xl_vm *vm, struct xl_stats *out);
 uint64_t xl_state_hash(struct xl_vm *vm, bool with_ram); /* FNV-1a 64 over registers (and RAM) */
@@ -110,7 +138,8 @@ unsigned xl_hits(struct xl_vm *vm, struct xl_hit *out, unsigned room);
 
 /*
  * Snapshots: CPU, devices, events, guest time and count, into xl_snapshot_bytes() bytes, good for this vm only; RAM is kept beside them by the caller as config.ram_bytes bytes. Restoring
- * compares page by page: what is the same stays, with the code made from it. Hooks and counters are not part of it. Not inside xl_run.
+ * compares page by page: what is the same stays, with the code made from it. Hooks and counters are not part of it, nor what lies
+ * outside: the content of disks, frames on their way. Not inside xl_run.
  */
 uint64_t xl_snapshot_bytes(const struct xl_vm *vm);
 void xl_snapshot_take(struct xl_vm *vm, void *state, uint8_t *ram); /* ram zeroed: zero pages are not touched */

@@ -12,10 +12,19 @@ enum { OUT_BYTES = 1 << 16 };
 struct xl_linux {
     struct xl_vm *vm;
     struct xl_port port;
+    struct xl_linux_io io;
+    unsigned disks, nets;
+    int place[XL_NETS_MAX]; /* at the hub */
     enum xl_time time;
     uint64_t ram_bytes;
     uint8_t out[OUT_BYTES];
     unsigned out_count;
 };
+
+/* xl_io.c: take what the config asks for, and give it back; false when there is no memory or no place at a hub. */
+bool xl_linux_io_open(struct xl_linux *l, const struct xl_config *config, const struct xl_linux_io *io);
+void xl_linux_io_close(struct xl_linux *l);
+/* Offer the guest what waits for it at its hubs. */
+void xl_linux_frames_offer(struct xl_linux *l);
 
 #endif

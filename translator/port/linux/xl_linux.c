@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CODE_BYTES_DEFAULT = 16 << 20 };
+enum { CODE_BYTES_DEFAULT = 16 << 20, DESCRIPTORS_MAX = 1 + XL_NETS_MAX * (HUB_MEMBERS_MAX + 1) };
 
 static uint64_t clock_ns(void *arg)
 {
@@ -77,6 +77,7 @@ void xl_linux_destroy(struct xl_linux *l)
 {
     if (!l)
         return;
+    xl_linux_io_close(l);
     if (l->port.ram)
         munmap(l->port.ram, l->ram_bytes);
     if (l->port.arena)
@@ -88,12 +89,12 @@ void xl_linux_destroy(struct xl_linux *l)
     free(l);
 }
 
-struct xl_linux *xl_linux_create(const struct xl_config *config, char *error, size_t error_bytes)
+struct xl_linux *xl_linux_create(const struct xl_config *config, const struct xl_linux_io *io, char *error, size_t error_bytes)
 {
-    static const char no_memory[] = "the workstation has no memory for this machine";
+    static const char no_memory[] = "the workstation has no memory for this machine, or its hub no place";
     struct xl_linux *l = calloc(1, sizeof *l);
 
-    if (l && config->ram_bytes && memory_map(l, config)) {
+    if (l && config->ram_bytes && memory_map(l, config) && xl_linux_io_open(l, config, io)) {
         l->port.arg = l;
         l->port.clock_ns = clock_ns;
         l->port.console_write = console_write;
@@ -114,6 +115,20 @@ struct xl_vm *xl_linux_vm(struct xl_linux *l)
     return l->vm;
 }
 
+/* Sleep until the time is over or one of the descriptors has news; was it wake_fd? */
+static bool sleep_until_news(struct xl_linux *l, uint64_t ns, int wake_fd)
+{
+    struct timespec timeout = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    struct pollfd fd[DESCRIPTORS_MAX] = {{.fd = wake_fd, .events = POLLIN}};
+    int found[HUB_MEMBERS_MAX + 1];
+    nfds_t count = 1;
+
+    for (unsigned n = 0; n < l->nets; n++)
+        for (unsigned i = xl_hub_descriptors(l->io.hub[n], found, HUB_MEMBERS_MAX + 1); i-- > 0;)
+            fd[count++] = (struct pollfd){.fd = found[i], .events = POLLIN};
+    return ppoll(fd, count, &timeout, NULL) > 0 && fd[0].revents;
+}
+
 /* Let guest time pass while the guest waits; false when wake_fd became readable or the wall time is over. */
 static bool idle(struct xl_linux *l, uint64_t wall_end, int wake_fd)
 {
@@ -128,12 +143,16 @@ static bool idle(struct xl_linux *l, uint64_t wall_end, int wake_fd)
         return true;
     if (until - guest < wait)
         wait = until - guest;
-    struct timespec timeout = {(time_t)(wait / 1000000000u), (long)(wait % 1000000000u)};
-    struct pollfd fd = {.fd = wake_fd, .events = POLLIN};
-    int ready = ppoll(&fd, wake_fd >= 0, &timeout, NULL);
+    bool is_woken = sleep_until_news(l, wait, wake_fd);
     if (l->time != XL_TIME_HOST)
         xl_advance_ns(l->vm, guest + (clock_ns(NULL) - now));
-    return ready <= 0 && clock_ns(NULL) < wall_end;
+    return !is_woken && clock_ns(NULL) < wall_end;
+}
+
+enum xl_stop xl_linux_step(struct xl_linux *l, uint64_t insns)
+{
+    xl_linux_frames_offer(l);
+    return xl_run(l->vm, insns);
 }
 
 enum xl_stop xl_linux_run(struct xl_linux *l, uint64_t insns, uint64_t wall_ns, int wake_fd)
@@ -145,7 +164,7 @@ enum xl_stop xl_linux_run(struct xl_linux *l, uint64_t insns, uint64_t wall_ns, 
         uint64_t done = xl_insns(l->vm) - start;
         if (done >= insns)
             return XL_STOP_BUDGET;
-        enum xl_stop stop = xl_run(l->vm, insns - done < SLICE_INSNS ? insns - done : SLICE_INSNS);
+        enum xl_stop stop = xl_linux_step(l, insns - done < SLICE_INSNS ? insns - done : SLICE_INSNS);
         if (stop == XL_STOP_HALT || stop == XL_STOP_REQUEST || stop == XL_STOP_HOOK)
             return stop;
         if (l->out_count)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The workstation's port: one virtual machine in this process, its memory, its code cache, its console bytes, its idling. Python reads this header through cffi.
+ * The workstation's port: one virtual machine in this process, its memory, its code cache, its console bytes, its disks and networks, its idling. Python reads
+ * this header through cffi.
  *
  * One thread at a time may use a machine; xl_request_stop may come from anywhere.
  */
@@ -8,19 +9,29 @@
 #define XL_LINUX_H
 
 #include "xl/xl.h"
+#include "xl_hub.h"
 
 struct xl_linux;
 
+/* What the disks and networks of the config are made of. All of it is the caller's and must outlive the machine. */
+struct xl_linux_io {
+    int disk_fd[XL_DISKS_MAX]; /* a file or memfd of at least the disk's size */
+    struct xl_hub *hub[XL_NETS_MAX];
+};
+
 /**
- * Make a machine. error gets a sentence when the result is NULL.
+ * Make a machine. error gets a sentence when the result is NULL. io may be NULL when the config has neither disks nor networks.
  */
-struct xl_linux *xl_linux_create(const struct xl_config *config, char *error, size_t error_bytes);
+struct xl_linux *xl_linux_create(const struct xl_config *config, const struct xl_linux_io *io, char *error, size_t error_bytes);
 void xl_linux_destroy(struct xl_linux *l);
 struct xl_vm *xl_linux_vm(struct xl_linux *l);
 
+/* xl_run, after the frames that wait were offered. */
+enum xl_stop xl_linux_step(struct xl_linux *l, uint64_t insns);
+
 /**
  * Run until one of these: `insns` guest instructions are done, `wall_ns` of host time have passed, console bytes wait to be read, the guest ended, a stop was
- * requested, or wake_fd (-1: none) becomes readable while the guest idles. Idling sleeps (time host, insn) or skips (exact).
+ * requested, or wake_fd (-1: none) becomes readable while the guest idles. Idling sleeps (time host, insn) or skips (exact); a frame ends the sleep.
  */
 enum xl_stop xl_linux_run(struct xl_linux *l, uint64_t insns, uint64_t wall_ns, int wake_fd);
 
