@@ -3,6 +3,7 @@
 
     l4vm guest run leon3-linux                            build (or find) the guest and talk to it
     l4vm guest run --kernel program.elf --headless        run a bare program to its end
+    l4vm guest run leon3-linux --disk disk.img --net lab.sock
     l4vm guest wrap vmlinux -o linux.elf --append TEXT    put the PROM around a plain vmlinux
 
 The guest's only channel is called `console`. A plain vmlinux is wrapped on the way. Scripts work as
@@ -25,6 +26,7 @@ from pathlib import Path
 import click
 
 from l4vm.binding import Engine, Machine, Stop, Time
+from l4vm.cli.guest_devices import device_options, parse_devices
 from l4vm.cli.run import on_terminate
 from l4vm.cli.scripted import StepCommand, script_options, steps_of
 from l4vm.console.keys import Command, Keys, raw_terminal
@@ -41,6 +43,7 @@ from l4vm.guests import (
     read_machine_map,
     wrap,
     wrapped_ram_bytes,
+    wrapped_tells_of,
 )
 
 CHANNEL = "console"
@@ -61,6 +64,8 @@ class Wish:
     ram_mib: int | None
     initrd: Path | None
     append: str | None
+    disks: int = 0
+    nets: int = 0
 
 
 @dataclass(frozen=True)
@@ -217,12 +222,14 @@ def resolve(wish: Wish) -> Load:
 def _recipe(wish: Wish, initrd: bytes | None) -> tuple[str, str, bytes, int]:
     files = build_guest(str(wish.recipe), lambda sentence: click.echo(sentence, err=True))
     ram_mib = wish.ram_mib or files.ram_mib
-    if initrd is None and wish.append is None and ram_mib == files.ram_mib:
+    is_as_built = initrd is None and wish.append is None and ram_mib == files.ram_mib
+    if is_as_built and not wish.disks and not wish.nets:
         return files.machine, str(files.kernel), files.kernel.read_bytes(), ram_mib
     append = files.append if wish.append is None else wish.append
     disk = files.initrd.read_bytes() if initrd is None else initrd
     where = str(files.vmlinux)
-    data = wrap(files.vmlinux.read_bytes(), disk, append, ram_mib << 20, where=where)
+    plain = files.vmlinux.read_bytes()
+    data = wrap(plain, disk, append, ram_mib << 20, where=where, disks=wish.disks, nets=wish.nets)
     return files.machine, where, data, ram_mib
 
 
@@ -237,9 +244,15 @@ def _file(wish: Wish, data: bytes, initrd: bytes | None) -> tuple[bytes, int]:
                 f"--ram {wish.ram_mib}: {where} was wrapped for {made_for} MiB",
                 "give it that much, or wrap its vmlinux again with --ram",
             )
+        if not wrapped_tells_of(data, read_machine_map(wish.machine), wish.disks, wish.nets):
+            raise L4vmError(
+                f"{where} was wrapped for fewer than {wish.disks} disks or {wish.nets} networks",
+                "run its plain vmlinux, or wrap that again with --disks and --nets",
+            )
         return data, max(made_for, wish.ram_mib or 0)
     if is_leon_vmlinux(executable) or initrd is not None or wish.append is not None:
-        return wrap(data, initrd, wish.append or "", ram_mib << 20, where=where), ram_mib
+        append, ram_bytes = wish.append or "", ram_mib << 20
+        return wrap(data, initrd, append, ram_bytes, where=where, disks=wish.disks, nets=wish.nets), ram_mib
     return data, ram_mib
 
 
@@ -310,6 +323,7 @@ def command() -> None:
     type=click.IntRange(1, 100_000),
     help="Length of an instruction for --time insn and exact [default: the machine's clock].",
 )
+@device_options
 @click.option("--quiet", is_flag=True, help="Print no console output.")
 @click.option("--stats", is_flag=True, help="Print the translator's counters at the end.")
 @script_options
@@ -325,6 +339,8 @@ def run_command(
     engine: str,
     time_mode: str,
     ns_per_insn: int | None,
+    disk: tuple[str, ...],
+    net: tuple[str, ...],
     quiet: bool,
     stats: bool,
     headless: bool,
@@ -342,7 +358,8 @@ def run_command(
         raise L4vmError(f"channel '{min(strange)}': a guest has one, '{CHANNEL}'")
     if ns_per_insn and time_mode == "host":
         raise L4vmError("--ns-per-insn needs --time insn or exact")
-    load = resolve(Wish(recipe, kernel, machine_name, ram_mib, initrd, append))
+    devices = parse_devices(disk, net)
+    load = resolve(Wish(recipe, kernel, machine_name, ram_mib, initrd, append, len(devices.disks), len(devices.nets)))
     keyboard = not headless and sys.stdin.isatty()
     screen = -1 if quiet else (sys.stderr if headless else sys.stdout).fileno()
     previous = signal.signal(signal.SIGTERM, on_terminate)
@@ -356,6 +373,7 @@ def run_command(
                     Engine[engine.upper()],
                     Time[time_mode.upper()],
                     ns_per_insn or 0,
+                    **devices.open(stack),
                 )
             )
             machine.load_executable(load.executable)
@@ -402,9 +420,14 @@ def run_command(
     metavar="MIB",
     help="Guest RAM.",
 )
-def wrap_command(vmlinux: Path, output: Path, initrd: Path | None, append: str, ram_mib: int) -> None:
+@click.option("--disks", type=click.IntRange(0, 4), default=0, help="How many disks the guest will have.")
+@click.option("--nets", type=click.IntRange(0, 2), default=0, help="How many networks.")
+def wrap_command(
+    vmlinux: Path, output: Path, initrd: Path | None, append: str, ram_mib: int, disks: int, nets: int
+) -> None:
     """Put the LEON PROM, its device tree and an initial RAM disk around a plain VMLINUX."""
     disk = read_bytes(initrd, "an initial RAM disk") if initrd else None
     data = read_bytes(vmlinux, "a plain vmlinux")
-    output.write_bytes(wrap(data, disk, append, ram_mib << 20, where=str(vmlinux)))
+    where, ram_bytes = str(vmlinux), ram_mib << 20
+    output.write_bytes(wrap(data, disk, append, ram_bytes, where=where, disks=disks, nets=nets))
     click.echo(f"{output}: {output.stat().st_size} bytes, for {ram_mib} MiB RAM", err=True)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -72,6 +73,7 @@ void xl_hub_leave(struct xl_hub *hub, int member)
 static bool path_open(struct xl_hub *hub)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct stat found;
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     memcpy(at.sun_path, hub->path, sizeof at.sun_path);
@@ -79,8 +81,8 @@ static bool path_open(struct xl_hub *hub)
         return false;
     if (!connect(fd, (struct sockaddr *)&at, sizeof at))
         return member_new(hub, (struct member){.kind = MEMBER_SOCKET, .fd = fd}) >= 0;
-    if (errno == ECONNREFUSED)
-        unlink(hub->path); /* no one listens there any more */
+    if (errno == ECONNREFUSED && !lstat(hub->path, &found) && S_ISSOCK(found.st_mode))
+        unlink(hub->path); /* no one listens there any more; any other file is not ours to remove */
     if (!bind(fd, (struct sockaddr *)&at, sizeof at) && !listen(fd, HUB_MEMBERS_MAX)) {
         hub->listener = fd;
         return true;
