@@ -215,7 +215,10 @@ class Machine:
         self.lib.xl_reset(self._vm)
 
     def run(self, insns: int) -> Stop:
-        """Run exactly `insns` guest instructions; fewer only if the guest idles or ends, or a hook stops it. Waiting frames come first."""
+        """Run exactly `insns` guest instructions; fewer only if the guest idles or ends, or a hook stops it.
+
+        Frames that wait at its networks are offered first.
+        """
         end = self.insns + insns
         while True:
             stop = Stop(self.lib.xl_linux_step(self._handle, end - self.insns))
