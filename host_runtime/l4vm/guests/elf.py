@@ -16,9 +16,10 @@ from elftools.elf.elffile import ELFFile
 from l4vm.errors import L4vmError
 
 # e_machine (ELF gABI) and byte order of each guest CPU.
-_CPUS = {"sparc": (2, "EM_SPARC", False)}
+_CPUS = {"sparc": (2, "EM_SPARC", False), "ppc": (20, "EM_PPC", False)}
 _HINTS = {
     "EM_SPARC32PLUS": "it holds V8+ code (a 64-bit libgcc or -mcpu=v9 was linked in); build it with -mcpu=v8",
+    "EM_PPC64": "it is a 64-bit PowerPC file; build it with -m32",
     "EM_SPARCV9": "it is a 64-bit SPARC V9 file; build it with -m32 -mcpu=v8",
 }
 

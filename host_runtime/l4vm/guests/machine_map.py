@@ -8,27 +8,28 @@ values are C integer literals.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from l4vm.errors import L4vmError
 
 VIRTIO_BYTES = 0x200  # translator/machine/virtio.h VIRTIO_REGISTER_BYTES
-_LINE = re.compile(r"^(MACHINE|MASTER|AHB|APB|VIRTIO)\(([^)]*)\)\s*$")
-_WIDTHS = {"MACHINE": 2, "MASTER": 5, "AHB": 7, "APB": 7, "VIRTIO": 4}
+_LINE = re.compile(r"^(MACHINE|MASTER|AHB|APB|VIRTIO|DCR|OPB)\(([^)]*)\)\s*$")
+_WIDTHS = {"MACHINE": 2, "MASTER": 5, "AHB": 7, "APB": 7, "VIRTIO": 4, "DCR": 3, "OPB": 5}
 
 
 @dataclass(frozen=True)
 class Device:
-    """One device on the APB bus: registers at [base, base + size_bytes), interrupt 0 for none."""
+    """One device: registers at [base, base + size_bytes).
+
+    irq is the line into interrupt controller `controller`; on the LEON, which has one, 0 is none.
+    """
 
     name: str
-    vendor: int
-    device: int
-    version: int
     irq: int
     base: int
     size_bytes: int
+    controller: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,16 @@ class VirtioPlace:
 
 @dataclass(frozen=True)
 class MachineMap:
-    """Facts of a machine by name, its APB devices in map order, and its places for disks and networks."""
+    """Facts of a machine by name, its devices in map order, its places for disks and networks.
+
+    dcrs: the first number and the count of each group of DCRs, by name.
+    """
 
     name: str
     facts: dict[str, int]
     devices: tuple[Device, ...]
     virtio: tuple[VirtioPlace, ...] = ()
+    dcrs: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def device(self, name: str) -> Device:
         """Return the device called `name`.
@@ -96,6 +101,7 @@ def read_machine_map(name: str) -> MachineMap:
     facts: dict[str, int] = {}
     devices: list[Device] = []
     virtio: list[VirtioPlace] = []
+    dcrs: dict[str, tuple[int, int]] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         match = _LINE.match(line)
         if not match:
@@ -112,5 +118,10 @@ def read_machine_map(name: str) -> MachineMap:
         elif macro == "MACHINE":
             facts[columns[0]] = values[0]
         elif macro == "APB":
-            devices.append(Device(columns[0], *values))
-    return MachineMap(name, facts, tuple(devices), tuple(virtio))
+            devices.append(Device(columns[0], *values[3:]))
+        elif macro == "OPB":
+            controller, irq, base, size = values
+            devices.append(Device(columns[0], irq, base, size, controller))
+        elif macro == "DCR":
+            dcrs[columns[0]] = (values[0], values[1])
+    return MachineMap(name, facts, tuple(devices), tuple(virtio), dcrs)

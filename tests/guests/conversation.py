@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The built guest on the peer emulator: the wrapped file is a real LEON boot file, not only ours."""
+"""Talk to a guest on the peer emulator, by its standard input and output."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ import select
 import subprocess
 import time
 
-import pytest
-
-from l4vm.guests import build_guest
-
-pytestmark = pytest.mark.guest
-
 
 def talk(process: subprocess.Popen[bytes], until: bytes, timeout_s: float) -> bytes:
+    """Read until something is printed, time is up or the process ends."""
     assert process.stdout is not None
     seen, end = b"", time.monotonic() + timeout_s
     while until not in seen and (left := end - time.monotonic()) > 0:
@@ -27,10 +22,8 @@ def talk(process: subprocess.Popen[bytes], until: bytes, timeout_s: float) -> by
     return seen
 
 
-def test_wrapped_linux_boots_to_its_shell_on_qemu() -> None:
-    files = build_guest("leon3-linux", progress=print)
-    machine = ["-M", "leon3_generic", "-m", str(files.ram_mib), "-nographic"]
-    command = ["qemu-system-sparc", *machine, "-kernel", str(files.kernel)]
+def shell_answers(command: list[str], machine: bytes) -> bytes:
+    """Boot to the prompt, ask `uname -m`, require `machine`; returns what was printed up to the prompt."""
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as qemu:
         try:
             assert qemu.stdin is not None
@@ -38,6 +31,8 @@ def test_wrapped_linux_boots_to_its_shell_on_qemu() -> None:
             assert b"\n# " in booted, booted.decode(errors="replace")
             qemu.stdin.write(b"uname -m\n")
             qemu.stdin.flush()
-            assert b"\nsparc\r" in talk(qemu, b"\nsparc\r", 20)
+            answer = b"\n" + machine + b"\r"
+            assert answer in talk(qemu, answer, 20)
         finally:
             qemu.kill()
+    return booted

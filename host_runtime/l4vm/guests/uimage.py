@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""U-Boot's legacy image: 64 bytes of header before a kernel, compressed by gzip.
+
+    0 magic | 4 header CRC (with itself 0) | 8 time | 12 size | 16 load | 20 entry | 24 data CRC
+    28 OS | 29 CPU | 30 type | 31 compression | 32..63 name
+
+Only what boots a kernel is taken; everything else is refused by name.
+Source: U-Boot documentation, "Legacy uImage format"; RFC 1952 for CRC-32 and gzip.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from dataclasses import dataclass
+
+from construct import Bytes, Const, Int8ub, Int32ub, Struct
+
+from l4vm.errors import L4vmError
+
+HEADER_BYTES, NAME_BYTES = 64, 32
+MAGIC = bytes.fromhex("27051956")
+_OS_LINUX, _TYPE_KERNEL, _PLAIN, _GZIP = 5, 2, 0, 1
+_CPUS = {"ppc": 7, "sparc": 14, "x86": 3, "arm": 2, "mips": 5}
+UNPACKED_MAX = 128 << 20
+_HEADER = Struct(
+    "magic" / Const(MAGIC),
+    "header_crc" / Int32ub,
+    "time" / Int32ub,
+    "size" / Int32ub,
+    "load" / Int32ub,
+    "entry" / Int32ub,
+    "data_crc" / Int32ub,
+    "os" / Int8ub,
+    "cpu" / Int8ub,
+    "type" / Int8ub,
+    "compression" / Int8ub,
+    "name" / Bytes(NAME_BYTES),
+)
+
+
+@dataclass(frozen=True)
+class Uimage:
+    """A kernel as it lies in memory: bytes at `load`, started at `entry`."""
+
+    load: int
+    entry: int
+    data: bytes
+
+
+def is_uimage(data: bytes) -> bool:
+    """Tell whether a file is a legacy image."""
+    return data[:4] == MAGIC
+
+
+def build_uimage(kernel: bytes, load: int, entry: int, name: str, cpu: str = "ppc") -> bytes:
+    """Return the image of a kernel's memory, compressed, time 0: the same bytes for the same kernel."""
+    data = gzip.compress(kernel, 9, mtime=0)
+    fields = {
+        "header_crc": 0,
+        "time": 0,
+        "size": len(data),
+        "load": load,
+        "entry": entry,
+        "data_crc": zlib.crc32(data),
+        "os": _OS_LINUX,
+        "cpu": _CPUS[cpu],
+        "type": _TYPE_KERNEL,
+        "compression": _GZIP,
+        "name": name.encode("ascii")[:NAME_BYTES].ljust(NAME_BYTES, b"\0"),
+    }
+    fields["header_crc"] = zlib.crc32(_HEADER.build(fields))
+    return bytes(_HEADER.build(fields)) + data
+
+
+def parse_uimage(data: bytes, where: str, cpu: str = "ppc") -> Uimage:
+    """Parse an image and unpack its kernel.
+
+    Raises:
+        L4vmError: truncated, a CRC is wrong, of another CPU, no kernel, or compressed otherwise.
+    """
+    if len(data) < HEADER_BYTES or not is_uimage(data):
+        raise L4vmError(f"{where}: no uImage (it begins with {data[:4].hex()})", "give a uImage or an ELF file")
+    head = _HEADER.parse(data[:HEADER_BYTES])
+    blank = data[:4] + bytes(4) + data[8:HEADER_BYTES]
+    if zlib.crc32(blank) != head.header_crc:
+        raise L4vmError(f"{where}: the uImage's header has a wrong CRC", "the file is damaged; build or copy it again")
+    if head.cpu != _CPUS[cpu]:
+        names = {number: name for name, number in _CPUS.items()}
+        found = names.get(head.cpu, f"number {head.cpu}")
+        raise L4vmError(f"{where}: the uImage is for CPU {found}, the guest is {cpu}", f"build it for {cpu}")
+    if head.type != _TYPE_KERNEL or head.compression not in (_PLAIN, _GZIP):
+        raise L4vmError(
+            f"{where}: uImage type {head.type}, compression {head.compression}; a kernel is type {_TYPE_KERNEL}, "
+            f"compression {_PLAIN} (none) or {_GZIP} (gzip)",
+            "make it by `mkimage -T kernel -C gzip`",
+        )
+    body = data[HEADER_BYTES : HEADER_BYTES + head.size]
+    if len(body) != head.size:
+        raise L4vmError(f"{where}: {len(body)} of the uImage's {head.size} bytes are there", "the file is truncated")
+    if zlib.crc32(body) != head.data_crc:
+        raise L4vmError(f"{where}: the uImage's data have a wrong CRC", "the file is damaged; build or copy it again")
+    return Uimage(head.load, head.entry, _unpacked(body, where) if head.compression == _GZIP else body)
+
+
+def _unpacked(body: bytes, where: str) -> bytes:
+    inflate = zlib.decompressobj(wbits=31)
+    try:
+        out = inflate.decompress(body, UNPACKED_MAX)
+    except zlib.error as error:
+        raise L4vmError(f"{where}: the uImage's kernel does not unpack ({error})", "build it again") from error
+    if not inflate.eof:
+        raise L4vmError(f"{where}: the uImage's kernel is cut off, or larger than {UNPACKED_MAX >> 20} MiB", "")
+    return out
