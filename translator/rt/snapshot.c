@@ -15,7 +15,7 @@ struct saved {
     bool redo, faulted, raised;
     struct xl_fault fault;
     uint64_t guest_state[sizeof((struct xl_cpu){0}.guest_state) / 8];
-    uint64_t insns, idle_ns, guest_ns;
+    uint64_t insns, idle_ns, guest_ns, chaos;
     bool halted;
     int exit_code;
     struct xl_event *events;
@@ -51,6 +51,7 @@ void xl_snapshot_take(struct xl_vm *vm, void *state, uint8_t *ram)
                       .insns = vm->insns,
                       .idle_ns = vm->idle_ns,
                       .guest_ns = xl_guest_ns(vm),
+                      .chaos = vm->chaos,
                       .halted = vm->halted,
                       .exit_code = vm->exit_code,
                       .events = vm->events,
@@ -94,6 +95,7 @@ enum xl_status xl_snapshot_restore(struct xl_vm *vm, const void *state, const ui
     memcpy(machine_at(vm), (const uint8_t *)state + sizeof s, s.machine_bytes);
     vm->insns = s.insns;
     vm->idle_ns = s.idle_ns;
+    vm->chaos = s.chaos;
     vm->halted = s.halted;
     vm->exit_code = s.exit_code;
     vm->events = s.events;

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The translator core in Python: whole guest machines on the workstation, through cffi."""
 
+from l4vm.binding.checked import Checked, Difference
 from l4vm.binding.devices import Disk, Hub, Net, parse_mac
 from l4vm.binding.hooks import Hit, Hook, On, Snapshot
-from l4vm.binding.machine import Engine, Machine, Stop, Time, arena_bytes
+from l4vm.binding.machine import Engine, Machine, Stop, Time, arena_bytes, switch_names
 
 __all__ = [
+    "Checked",
+    "Difference",
     "Disk",
     "Engine",
     "Hit",
@@ -19,4 +22,5 @@ __all__ = [
     "Time",
     "arena_bytes",
     "parse_mac",
+    "switch_names",
 ]

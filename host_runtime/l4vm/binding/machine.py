@@ -83,6 +83,12 @@ def extension(flags: list[str] | None = None) -> Any:
     return _MODULES[key]
 
 
+def switch_names() -> dict[str, int]:
+    """Return the optimisations that can be left out, with their values in enum xl_switch: {"chain": 1, ...}."""
+    values = extension().ffi.typeof("enum xl_switch").relements
+    return {name.removeprefix("XL_NO_").lower(): int(value) for name, value in values.items()}
+
+
 def _load(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location("_xl", path)
     if spec is None or spec.loader is None:
@@ -124,7 +130,7 @@ class Machine:
     ) -> None:
         module = extension()
         self.ffi, self.lib = module.ffi, module.lib
-        self.engine = engine
+        self.engine, self.time = engine, time
         self._name = self.ffi.new("char[]", name.encode())
         config = self.ffi.new("struct xl_config *")
         config.machine = self._name
@@ -304,9 +310,14 @@ class Machine:
         """
         self.lib.xl_chaos(self._vm, seed & (1 << 64) - 1, slice_max)
 
+    def first_ram_difference(self, other: Machine) -> int | None:
+        """Return at which byte of its RAM another machine differs, None when it holds the same."""
+        at = int(self.lib.xl_linux_ram_difference(self._handle, other._handle))
+        return None if at == (1 << 64) - 1 else at
+
     def has_same_ram(self, other: Machine) -> bool:
         """Whether another machine's RAM holds the same bytes."""
-        return bool(self.lib.xl_linux_same_ram(self._handle, other._handle))
+        return self.first_ram_difference(other) is None
 
     def read_virtual(self, address: int, count: int) -> bytes:
         """Read guest-virtual memory through the MMU as it stands, whatever the rights; changes nothing.

@@ -14,18 +14,20 @@ with exit code 0, if every --until was met.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import select
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
-from l4vm.binding import Engine, Machine, Stop, Time
+from l4vm.binding import Checked, Engine, Machine, Stop, Time, switch_names
 from l4vm.cli.guest_devices import device_options, parse_devices
 from l4vm.cli.run import on_terminate
 from l4vm.cli.scripted import StepCommand, script_options, steps_of
@@ -33,6 +35,7 @@ from l4vm.console.keys import Command, Keys, raw_terminal
 from l4vm.console.script import Script
 from l4vm.errors import L4vmError
 from l4vm.exit_codes import ExitCode
+from l4vm.gdb import Debugged
 from l4vm.guests import (
     Executable,
     build_guest,
@@ -289,6 +292,26 @@ def print_stats(machine: Machine, elapsed_s: float) -> None:
     click.echo(f"{'elapsed':24} {elapsed_s:16.6f} s, {rate:.1f} million instructions/s", err=True)
 
 
+def machine_of(check_every: int, debugged: bool) -> Callable[..., Machine]:
+    """Return what makes the machine: a plain one, one beside a partner, or one that GDB may hold."""
+    if check_every:
+        return functools.partial(Checked, every=check_every)
+    return Debugged if debugged else Machine
+
+
+def switches_of(names: tuple[str, ...]) -> int:
+    """Return the sum of switches for names as --without has them.
+
+    Raises:
+        L4vmError: no optimisation has this name.
+    """
+    known = switch_names()
+    for name in names:
+        if name not in known:
+            raise L4vmError(f"--without {name}: no optimisation has this name", f"there are {', '.join(known)}")
+    return sum(known[name] for name in set(names))
+
+
 @click.group(name="guest")
 def command() -> None:
     """Run a guest on the workstation, with the same translator."""
@@ -324,6 +347,24 @@ def command() -> None:
     help="Length of an instruction for --time insn and exact [default: the machine's clock].",
 )
 @device_options
+@click.option("--gdb", "gdb_place", metavar="PORT", help="Wait for a GDB on a local TCP port (0: any) or Unix socket.")
+@click.option("--check", is_flag=True, help="Compare with a partner in the interpreter; needs --time exact.")
+@click.option(
+    "--check-every",
+    type=click.IntRange(min=1),
+    default=100_000,
+    show_default=True,
+    help="Guest instructions between comparisons.",
+)
+@click.option("--chaos", "chaos_seed", type=int, metavar="SEED", help="Throw caches and code away at random.")
+@click.option(
+    "--chaos-slice",
+    type=click.IntRange(1, 1 << 31),
+    default=1000,
+    show_default=True,
+    help="Longest slice under --chaos; 1 looks around before every instruction.",
+)
+@click.option("--without", multiple=True, metavar="NAME", help="An optimisation to leave out; may be repeated.")
 @click.option("--quiet", is_flag=True, help="Print no console output.")
 @click.option("--stats", is_flag=True, help="Print the translator's counters at the end.")
 @script_options
@@ -341,6 +382,12 @@ def run_command(
     ns_per_insn: int | None,
     disk: tuple[str, ...],
     net: tuple[str, ...],
+    gdb_place: str | None,
+    check: bool,
+    check_every: int,
+    chaos_seed: int | None,
+    chaos_slice: int,
+    without: tuple[str, ...],
     quiet: bool,
     stats: bool,
     headless: bool,
@@ -359,6 +406,12 @@ def run_command(
     if ns_per_insn and time_mode == "host":
         raise L4vmError("--ns-per-insn needs --time insn or exact")
     devices = parse_devices(disk, net)
+    if check and time_mode != "exact":
+        raise L4vmError("--check needs --time exact", "two runs are the same in exact time only")
+    if check and gdb_place is not None:
+        raise L4vmError("--check and --gdb do not go together", "take --gdb with --engine interp to compare by hand")
+    if check and (disk or net):
+        raise L4vmError("--check does not go with --disk and --net", "two guests cannot share what lies outside of them")
     load = resolve(Wish(recipe, kernel, machine_name, ram_mib, initrd, append, len(devices.disks), len(devices.nets)))
     keyboard = not headless and sys.stdin.isatty()
     screen = -1 if quiet else (sys.stderr if headless else sys.stdout).fileno()
@@ -367,16 +420,21 @@ def run_command(
     try:
         with contextlib.ExitStack() as stack:
             machine = stack.enter_context(
-                Machine(
+                machine_of(check_every if check else 0, gdb_place is not None)(
                     load.machine,
                     load.ram_mib,
                     Engine[engine.upper()],
                     Time[time_mode.upper()],
                     ns_per_insn or 0,
+                    switches_of(without),
                     **devices.open(stack),
                 )
             )
             machine.load_executable(load.executable)
+            if chaos_seed is not None:
+                machine.chaos(chaos_seed, chaos_slice)
+            if isinstance(machine, Debugged):
+                click.echo(f"waiting for GDB: target remote {machine.listen(str(gdb_place))}", err=True)
             talk = Talk(machine, script, headless, screen=screen, timeout_s=timeout)
             talk.is_exact = time_mode == "exact"
             if keyboard:

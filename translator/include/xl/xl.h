@@ -150,7 +150,7 @@ enum xl_status xl_snapshot_restore(struct xl_vm *vm, const void *state, const ui
  * slice_max 0: off. slice_max 1: the core looks around before every instruction.
  */
 void xl_chaos(struct xl_vm *vm, uint64_t seed, uint32_t slice_max);
-/* The guest-virtual start of the translated block that holds pc, in the CPU's mode; pc itself when there is none. */
+/* The guest-virtual start of the largest translated block or region that holds pc, in the CPU's mode; pc itself when there is none. */
 uint32_t xl_block_start(struct xl_vm *vm, uint32_t pc);
 /* Text of the translation of the block at guest virtual pc: guest text, IR before and after passes, host bytes. */
 int xl_dump(struct xl_vm *vm, uint32_t pc, char *out, int out_bytes);

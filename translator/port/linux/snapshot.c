@@ -61,7 +61,17 @@ enum xl_status xl_linux_snapshot_restore(struct xl_linux *l, const struct xl_lin
     return XL_OK;
 }
 
-bool xl_linux_same_ram(const struct xl_linux *a, const struct xl_linux *b)
+uint64_t xl_linux_ram_difference(const struct xl_linux *a, const struct xl_linux *b)
 {
-    return a->ram_bytes == b->ram_bytes && !memcmp(a->port.ram, b->port.ram, a->ram_bytes);
+    enum { PIECE = 4096 };
+    uint64_t shorter = a->ram_bytes < b->ram_bytes ? a->ram_bytes : b->ram_bytes;
+
+    for (uint64_t at = 0; at < shorter; at += PIECE)
+        if (memcmp(a->port.ram + at, b->port.ram + at, PIECE))
+            while (true) {
+                if (a->port.ram[at] != b->port.ram[at])
+                    return at;
+                at++;
+            }
+    return a->ram_bytes == b->ram_bytes ? UINT64_MAX : shorter;
 }

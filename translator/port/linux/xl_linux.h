@@ -43,7 +43,7 @@ struct xl_linux_snapshot;
 struct xl_linux_snapshot *xl_linux_snapshot_take(struct xl_linux *l);
 enum xl_status xl_linux_snapshot_restore(struct xl_linux *l, const struct xl_linux_snapshot *s); /* XL_BAD_ARG: it is another machine's */
 void xl_linux_snapshot_free(struct xl_linux_snapshot *s);
-/* Whether two machines of one size have the same RAM. */
-bool xl_linux_same_ram(const struct xl_linux *a, const struct xl_linux *b);
+/* The first byte of RAM in which two machines differ, counted in it; UINT64_MAX: they have the same. */
+uint64_t xl_linux_ram_difference(const struct xl_linux *a, const struct xl_linux *b);
 
 #endif
