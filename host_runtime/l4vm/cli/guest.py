@@ -411,7 +411,7 @@ def run_command(
     if check and gdb_place is not None:
         raise L4vmError("--check and --gdb do not go together", "take --gdb with --engine interp to compare by hand")
     if check and (disk or net):
-        raise L4vmError("--check does not go with --disk and --net", "two guests cannot share what lies outside of them")
+        raise L4vmError("--check does not go with --disk and --net", "two guests cannot share what lies outside")
     load = resolve(Wish(recipe, kernel, machine_name, ram_mib, initrd, append, len(devices.disks), len(devices.nets)))
     keyboard = not headless and sys.stdin.isatty()
     screen = -1 if quiet else (sys.stderr if headless else sys.stdout).fileno()
