@@ -71,6 +71,9 @@ struct xl_machine {
     unsigned (*console_in)(void *state, unsigned n, const uint8_t *bytes, unsigned count);
     void (*irq_ack)(void *state, unsigned level);
     uint64_t state_bytes;
+    /* The CPU's second address space (PowerPC DCRs), NULL where it has none; false: nothing is at that address. */
+    bool (*io_read)(void *state, uint32_t address, unsigned size, uint32_t *value);
+    bool (*io_write)(void *state, uint32_t address, unsigned size, uint32_t value);
 };
 extern const struct xl_machine *const xl_machines[]; /* ended by NULL; machine/machines.c */
 

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* The Bamboo board on the core of core.c: its physical map is a short list, its CPU three registers. One board at a time. */
+#include "machine/bamboo.h"
+#include "xl/xl.h"
+#include <stdlib.h>
+#include <string.h>
+
+void test_begin(void);
+
+static struct region {
+    uint64_t base;
+    uint32_t bytes;
+    const struct xl_device_ops *ops;
+    void *dev;
+} region[8];
+static unsigned regions;
+static void *board;
+static uint64_t register_value[3];
+
+void *xl_alloc(struct xl_vm *vm, uint64_t bytes)
+{
+    (void)vm;
+    return calloc(1, bytes);
+}
+
+bool xl_map_ram(struct xl_vm *vm, uint64_t base, uint64_t bytes)
+{
+    (void)vm;
+    return base == 0 && bytes % 4096 == 0;
+}
+
+bool xl_map_device(struct xl_vm *vm, uint64_t base, uint32_t bytes, const struct xl_device_ops *ops, void *dev)
+{
+    (void)vm;
+    if (regions == sizeof region / sizeof *region)
+        return false;
+    region[regions++] = (struct region){base, bytes, ops, dev};
+    return true;
+}
+
+enum xl_status xl_reg_set(struct xl_vm *vm, const char *name, uint64_t value)
+{
+    static const char *const names[] = {"r1", "r3", "pc"};
+
+    (void)vm;
+    for (unsigned i = 0; i < 3; i++)
+        if (!strcmp(name, names[i])) {
+            register_value[i] = value;
+            return XL_OK;
+        }
+    return XL_NOT_THERE;
+}
+
+bool bamboo_begin(uint64_t ram_bytes)
+{
+    struct xl_config config = {.ram_bytes = ram_bytes};
+
+    test_begin();
+    free(board);
+    regions = 0;
+    if (!bamboo_create(NULL, &config, &board))
+        return false;
+    bamboo_reset(board);
+    return true;
+}
+
+static const struct region *at(uint32_t address)
+{
+    for (unsigned i = 0; i < regions; i++)
+        if (address >= region[i].base && address - region[i].base < region[i].bytes)
+            return &region[i];
+    abort();
+}
+
+uint32_t board_read(uint32_t address, unsigned size)
+{
+    const struct region *r = at(address);
+
+    return r->ops->read(r->dev, (uint32_t)(address - r->base), size);
+}
+
+void board_write(uint32_t address, unsigned size, uint32_t value)
+{
+    const struct region *r = at(address);
+
+    r->ops->write(r->dev, (uint32_t)(address - r->base), size, value);
+}
+
+bool board_dcr_read(uint32_t number, uint32_t *value)
+{
+    return bamboo_io_read(board, number, 4, value);
+}
+
+bool board_dcr_write(uint32_t number, uint32_t value)
+{
+    return bamboo_io_write(board, number, 4, value);
+}
+
+unsigned board_receive(unsigned n, const uint8_t *bytes, unsigned count)
+{
+    return bamboo_console_in(board, n, bytes, count);
+}
+
+uint64_t board_boot(uint64_t entry, unsigned which)
+{
+    bamboo_boot(board, NULL, entry);
+    return register_value[which];
+}
