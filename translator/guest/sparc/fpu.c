@@ -101,8 +101,8 @@ static void compare(struct xl_cpu *cpu, const struct sparc_insn *d, bool wide, b
 {
     struct sparc_cpu *s = sparc_of(cpu);
     unsigned flags = 0;
-    enum fp_relation relation = wide ? fp_compare_double(double_at(s, d->rs1), double_at(s, d->rs2), signal_quiet, &flags)
-                                     : fp_compare_single(s->f[d->rs1], s->f[d->rs2], signal_quiet, &flags);
+    enum ieee_relation relation = wide ? fp_compare_double(double_at(s, d->rs1), double_at(s, d->rs2), signal_quiet, &flags)
+                                       : fp_compare_single(s->f[d->rs1], s->f[d->rs2], signal_quiet, &flags);
 
     finish(cpu, flags);
     s->fcc = relation;
