@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What SPARC floating-point operations must give, computed by MPFR (gmpy2) and the NaN rules of V8 appendix N.
+"""What floating-point operations must give, computed by MPFR (gmpy2); for SPARC with the NaN rules of V8 appendix N.
 
 Values are bit patterns: singles are 32-bit, doubles 64-bit numbers. MPFR rounds with the format's exponent range and
 subnormals; tininess (before rounding, V8 N.5) and exactness are found from the exact value, or one cut off
@@ -100,14 +100,15 @@ SINGLE, DOUBLE = Format(32, 23), Format(64, 52)
 
 @dataclass(frozen=True)
 class Outcome:
-    """Bits of the result (or fcc), IEEE flags, and whether the result before rounding was tiny."""
+    """Bits of the result (or fcc), IEEE flags, and of the result before rounding: was it tiny, was it made greater."""
 
     bits: int
     flags: int
     tiny: bool = False
+    up: bool = False
 
 
-def _round(form: Format, rounding: int, operation: Callable[[Any], Any]) -> Outcome:
+def rounded(form: Format, rounding: int, operation: Callable[[Any], Any]) -> Outcome:
     """Do an operation in a format; `operation` gets the context."""
     with form.context(rounding) as context:
         context.clear_flags()
@@ -121,9 +122,24 @@ def _round(form: Format, rounding: int, operation: Callable[[Any], Any]) -> Outc
         wide.clear_flags()
         cut = operation(wide)
         inexact = bool(wide.inexact) or cut != number
+        up = inexact and abs(number) > abs(cut)
         tiny = not gmpy2.is_zero(cut) and abs(cut) < gmpy2.mul_2exp(gmpy2.mpfr(1), 1 - form.bias)
     flags |= (NX if inexact else 0) | (UF if inexact and tiny else 0)
-    return Outcome(form.pack(number), flags, tiny)
+    return Outcome(form.pack(number), flags, tiny, up)
+
+
+def moved(form: Format, rounding: int, power: int, operation: Callable[[Any], Any]) -> Outcome:
+    """Do an operation in a format without bounds of the exponent; the result times 2**power is given as a double."""
+    with gmpy2.context(precision=form.fraction + 1, round=_ROUNDING[rounding], **_WIDE) as context:
+        context.clear_flags()
+        number = operation(context)
+    with gmpy2.context(precision=400, round=gmpy2.RoundToZero, **_WIDE) as wide:
+        wide.clear_flags()
+        cut = operation(wide)
+        flags = NX if wide.inexact or cut != number else 0
+        up = abs(number) > abs(cut)
+        shifted = gmpy2.mul_2exp(number, power) if power > 0 else gmpy2.div_2exp(number, -power)
+    return Outcome(DOUBLE.pack(shifted), flags, up=up)
 
 
 def _pick_nan(form: Format, a: int, b: int) -> Outcome:
@@ -138,7 +154,7 @@ def arithmetic(form: Format, name: str, a: int, b: int, rounding: int) -> Outcom
     if form.is_nan(a) or form.is_nan(b):
         return _pick_nan(form, a, b)
     x, y = form.exact(a), form.exact(b)
-    return _round(form, rounding, lambda context: getattr(context, name)(x, y))
+    return rounded(form, rounding, lambda context: getattr(context, name)(x, y))
 
 
 def square_root(form: Format, b: int, rounding: int) -> Outcome:
@@ -146,7 +162,7 @@ def square_root(form: Format, b: int, rounding: int) -> Outcome:
     if form.is_nan(b):
         return _pick_nan(form, b, b)
     y = form.exact(b)
-    return _round(form, rounding, lambda context: context.sqrt(y))
+    return rounded(form, rounding, lambda context: context.sqrt(y))
 
 
 def convert(source: Format, target: Format, b: int, rounding: int) -> Outcome:
@@ -158,7 +174,7 @@ def convert(source: Format, target: Format, b: int, rounding: int) -> Outcome:
         bits = sign << (target.bits - 1) | target.infinity | fraction | target.quiet
         return Outcome(bits, NV if source.is_signalling(b) else 0)
     y = source.exact(b)
-    return _round(target, rounding, lambda context: context.plus(y))
+    return rounded(target, rounding, lambda context: context.plus(y))
 
 
 def multiply_wide(a: int, b: int, rounding: int) -> Outcome:
@@ -167,7 +183,7 @@ def multiply_wide(a: int, b: int, rounding: int) -> Outcome:
         picked = _pick_nan(SINGLE, a, b)
         return Outcome(convert(SINGLE, DOUBLE, picked.bits, 0).bits, picked.flags)
     x, y = SINGLE.exact(a), SINGLE.exact(b)
-    return _round(DOUBLE, rounding, lambda context: context.mul(x, y))
+    return rounded(DOUBLE, rounding, lambda context: context.mul(x, y))
 
 
 def from_integer(target: Format, b: int, rounding: int) -> Outcome:
@@ -175,7 +191,7 @@ def from_integer(target: Format, b: int, rounding: int) -> Outcome:
     number = b - (1 << 32) if b >> 31 else b
     with gmpy2.context(precision=64, **_WIDE):
         y = gmpy2.mpfr(number)
-    return _round(target, rounding, lambda context: context.plus(y))
+    return rounded(target, rounding, lambda context: context.plus(y))
 
 
 def to_integer(source: Format, b: int) -> Outcome:
@@ -189,6 +205,13 @@ def to_integer(source: Format, b: int) -> Outcome:
     if not -(1 << 31) <= number < 1 << 31:
         return Outcome(end, NV)
     return Outcome(number & 0xFFFFFFFF, NX if number != y else 0)
+
+
+def to_whole(source: Format, b: int, rounding: int) -> int:
+    """Return a finite number rounded to a whole one."""
+    with gmpy2.context(precision=2200, **_WIDE):
+        ways = (gmpy2.rint, gmpy2.trunc, gmpy2.ceil, gmpy2.floor)
+        return int(ways[rounding](source.exact(b)))
 
 
 def compare(form: Format, a: int, b: int, signal_quiet: bool) -> Outcome:
