@@ -118,6 +118,7 @@ struct xl_cpu {
     struct xl_jump_entry jump[XL_JUMP_ENTRIES];
     struct xl_itlb_entry itlb[XL_ITLB_ENTRIES];
     uint8_t device_site[(1 << XL_SITES_BITS) / 8];
+    struct xl_event timer; /* the front end's, xl_cpu_timer */
     uint64_t guest_state[256];
 };
 

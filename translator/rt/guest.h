@@ -25,7 +25,8 @@ enum mmu_access { MMU_READ, MMU_WRITE, MMU_FETCH, MMU_LOOK /* a debugger: whatev
 struct mmu_walk {
     gpa_t page;        /* physical address of the 4 KiB page that holds the address */
     bool read, write, exec; /* what this mmu index may do there without another walk (write false until the dirty bit is set) */
-    uint8_t span_bits; /* mapping and rights are the same over the aligned 2^span_bits bytes around the address; 0: this page only */
+    uint8_t span_bits; /* mapping and rights are the same over the aligned 2^span_bits bytes around the address; 0: this page only;
+                          below 12: the page has several mappings and `page` is only where the address would make it lie, not to be cached */
     uint32_t fault;    /* guest-defined code when the walk fails */
 };
 
@@ -50,7 +51,7 @@ struct xl_env {
     uint32_t exception;          /* raised and not yet delivered */
     uint32_t irq_level;          /* written by the machine: guest-defined interrupt request (SPARC: 0..15) */
     uint32_t idle;               /* front end: the CPU waits for an interrupt */
-    uint32_t stop;               /* core or machine: leave the run loop at the next instruction boundary */
+    uint32_t irq_own;            /* front end: interrupt requests of the CPU itself, its timers */
 };
 
 /* One CPU. `env` first; the guest's own struct lies in guest_state (env.bank[0]). The rest is the core's (rt/cpu.h). */
@@ -98,7 +99,8 @@ struct xl_guest {
     unsigned (*fetch_mmu)(uint32_t mode);  /* which mmu index instructions are fetched through in this mode */
     void (*deliver_fault)(struct xl_cpu *cpu, const struct xl_fault *f);  /* memory fault -> trap entry; env pc/npc are those of the faulting instruction */
     void (*deliver_exception)(struct xl_cpu *cpu, uint32_t exception);    /* RAISE_IF, xl_raise */
-    bool (*take_interrupt)(struct xl_cpu *cpu);  /* if env.irq_level is to be taken now: enter it, true */
+    bool (*take_interrupt)(struct xl_cpu *cpu);  /* if env.irq_level or irq_own is to be taken now: enter it, true */
+    void (*timer)(struct xl_cpu *cpu);           /* xl_cpu_timer's time has come; NULL: the CPU has no timers */
     bool (*get_reg)(struct xl_cpu *cpu, unsigned index, uint64_t *value); /* index into regs[]; assembled registers (PSR with icc) */
     bool (*set_reg)(struct xl_cpu *cpu, unsigned index, uint64_t value);
     const char *(*disassemble)(uint32_t word, uint32_t pc, char *out, unsigned out_bytes);
@@ -126,5 +128,12 @@ void xl_attention(struct xl_cpu *cpu);
 void xl_cpu_halt(struct xl_cpu *cpu, int code); /* the guest ended (error mode, PROM halt): xl_run returns XL_STOP_HALT */
 /* Called by the machine's CPU-acknowledge path: SPARC interrupt acknowledge of level n. */
 void xl_irq_ack(struct xl_cpu *cpu, unsigned level);
+/* The CPU's second address space (PowerPC DCRs): false when nothing is there. Exact in the last instruction of a block only: the front end ends it. */
+bool xl_io_read(struct xl_cpu *cpu, uint32_t address, unsigned size, uint32_t *value);
+bool xl_io_write(struct xl_cpu *cpu, uint32_t address, unsigned size, uint32_t value);
+/* Timers of the CPU: guest time, exact in the last instruction of a block; its clock; and the one time at which `timer` is called, UINT64_MAX never. */
+uint64_t xl_cpu_time_ns(struct xl_cpu *cpu);
+uint64_t xl_cpu_clock_hz(struct xl_cpu *cpu);
+void xl_cpu_timer(struct xl_cpu *cpu, uint64_t when_ns);
 
 #endif

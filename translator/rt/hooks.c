@@ -115,7 +115,7 @@ enum xl_status xl_physical(struct xl_vm *vm, uint32_t va, uint64_t *pa)
 
     for (unsigned i = 0; i < guest->mmu_count; i++)
         if (guest->walk(vm->cpu, (gva_t){va}, MMU_LOOK, (fetch + i) % guest->mmu_count, &walk)) {
-            *pa = walk.page.v | (va & XL_PAGE_MASK);
+            *pa = walk.page.v + (va & XL_PAGE_MASK);
             return XL_OK;
         }
     return XL_NOT_THERE;

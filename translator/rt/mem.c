@@ -134,12 +134,13 @@ static struct place find(struct xl_cpu *cpu, uint32_t va, struct ir_mem mem, enu
 
     if (!cpu->guest->walk(cpu, (gva_t){va}, access, mem.mmu, &walk))
         fault_at(cpu, XL_FAULT_MMU, access, va, mem, walk.fault);
-    uint64_t pa = walk.page.v | (va & XL_PAGE_MASK);
+    uint64_t pa = walk.page.v + (va & XL_PAGE_MASK);
     struct xl_region *r = xl_region_at(cpu->vm, pa);
     if (!r)
         fault_at(cpu, XL_FAULT_BUS, access, va, mem, 0);
     struct place place = {pa, r->ram ? r->ram + (pa - r->base) : NULL, r};
-    if (!r->ram || xl_is_hooked(cpu->vm, XL_ON_READ | XL_ON_WRITE, va & ~XL_PAGE_MASK, XL_PAGE_BYTES))
+    bool small = walk.span_bits && walk.span_bits < XL_PAGE_BITS;
+    if (!r->ram || small || xl_is_hooked(cpu->vm, XL_ON_READ | XL_ON_WRITE, va & ~XL_PAGE_MASK, XL_PAGE_BYTES))
         return place;
     uint32_t page = va & ~XL_PAGE_MASK;
     struct xl_tlb_entry *e = &cpu->tlb[mem.mmu][(va >> XL_PAGE_BITS) & (XL_TLB_ENTRIES - 1)];
@@ -295,7 +296,7 @@ bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa)
     }
     struct xl_fault f = {.kind = XL_FAULT_MMU, .access = MMU_FETCH, .mmu = mmu, .size = 4, .va = {va}};
     bool walked = cpu->guest->walk(cpu, (gva_t){va}, MMU_FETCH, mmu, &walk);
-    if (walked && xl_ram_at(cpu->vm, walk.page.v, XL_PAGE_BYTES)) {
+    if (walked && !(walk.page.v & XL_PAGE_MASK) && xl_ram_at(cpu->vm, walk.page.v, XL_PAGE_BYTES)) {
         *e = (struct xl_itlb_entry){page, mode, walk.page.v};
         *page_pa = walk.page.v;
         return true;

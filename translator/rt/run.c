@@ -62,6 +62,50 @@ void xl_irq_ack(struct xl_cpu *cpu, unsigned level)
     cpu->vm->machine->irq_ack(cpu->vm->machine_state, level);
 }
 
+bool xl_io_read(struct xl_cpu *cpu, uint32_t address, unsigned size, uint32_t *value)
+{
+    const struct xl_machine *m = cpu->vm->machine;
+
+    return m->io_read && m->io_read(cpu->vm->machine_state, address, size, value);
+}
+
+bool xl_io_write(struct xl_cpu *cpu, uint32_t address, unsigned size, uint32_t value)
+{
+    const struct xl_machine *m = cpu->vm->machine;
+
+    return m->io_write && m->io_write(cpu->vm->machine_state, address, size, value);
+}
+
+uint64_t xl_cpu_time_ns(struct xl_cpu *cpu)
+{
+    return xl_time_ns(cpu->vm);
+}
+
+uint64_t xl_cpu_clock_hz(struct xl_cpu *cpu)
+{
+    return cpu->vm->machine->clock_hz;
+}
+
+static void timer_due(void *arg)
+{
+    struct xl_cpu *cpu = arg;
+
+    cpu->guest->timer(cpu);
+}
+
+void xl_cpu_timer(struct xl_cpu *cpu, uint64_t when_ns)
+{
+    if (when_ns == UINT64_MAX) {
+        xl_event_cancel(cpu->vm, &cpu->timer);
+        return;
+    }
+    if (cpu->timer.armed && cpu->timer.when_ns == when_ns)
+        return;
+    cpu->timer.fn = timer_due;
+    cpu->timer.arg = cpu;
+    xl_event_arm(cpu->vm, &cpu->timer, when_ns);
+}
+
 void xl_machine_stop(struct xl_vm *vm, int code)
 {
     vm->halted = true;
@@ -232,7 +276,7 @@ enum xl_stop xl_run(struct xl_vm *vm, uint64_t insns)
             vm->stop = 0;
             return XL_STOP_REQUEST;
         }
-        if (cpu->env.irq_level && !cpu->redo && cpu->guest->take_interrupt(cpu)) {
+        if ((cpu->env.irq_level | cpu->env.irq_own) && !cpu->redo && cpu->guest->take_interrupt(cpu)) {
             vm->stats.interrupts++;
             continue;
         }

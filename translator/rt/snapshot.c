@@ -14,6 +14,7 @@ struct saved {
     struct xl_env env;
     bool redo, faulted, raised;
     struct xl_fault fault;
+    struct xl_event timer;
     uint64_t guest_state[sizeof((struct xl_cpu){0}.guest_state) / 8];
     uint64_t insns, idle_ns, guest_ns, chaos;
     bool halted;
@@ -48,6 +49,7 @@ void xl_snapshot_take(struct xl_vm *vm, void *state, uint8_t *ram)
                       .faulted = cpu->faulted,
                       .raised = cpu->raised,
                       .fault = cpu->fault,
+                      .timer = cpu->timer,
                       .insns = vm->insns,
                       .idle_ns = vm->idle_ns,
                       .guest_ns = xl_guest_ns(vm),
@@ -91,6 +93,7 @@ enum xl_status xl_snapshot_restore(struct xl_vm *vm, const void *state, const ui
     cpu->faulted = s.faulted;
     cpu->raised = s.raised;
     cpu->fault = s.fault;
+    cpu->timer = s.timer;
     memcpy(cpu->guest_state, s.guest_state, sizeof s.guest_state);
     memcpy(machine_at(vm), (const uint8_t *)state + sizeof s, s.machine_bytes);
     vm->insns = s.insns;

@@ -60,7 +60,7 @@ static struct xl_vm *refuse(char *error, size_t error_bytes, const char *sentenc
 static const char *config_check(const struct xl_config *c, const struct xl_port *port, const struct xl_machine *m)
 {
     if (!m)
-        return "no machine has this name; known: leon3";
+        return "no machine has this name; known: leon3, bamboo";
     if (c->ram_bytes % XL_PAGE_BYTES || c->ram_bytes < m->ram_min || c->ram_bytes > m->ram_max)
         return "ram_bytes is outside the machine's range or no multiple of 4096";
     if (c->engine > XL_ENGINE_BLOCK || c->time > XL_TIME_EXACT)
@@ -132,6 +132,7 @@ void xl_reset(struct xl_vm *vm)
     struct xl_cpu *cpu = vm->cpu;
     uint32_t *bank = cpu->env.bank[0];
 
+    xl_cpu_timer(cpu, UINT64_MAX);
     cpu->env = (struct xl_env){0};
     cpu->env.bank[0] = bank;
     memset(cpu->guest_state, 0, sizeof cpu->guest_state);

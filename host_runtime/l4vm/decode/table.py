@@ -16,7 +16,8 @@ BITS, from the highest bit down, are separated by blanks:
     -:8           8 bits that are not looked at
 
 TEXT is the disassembly; `{field:kind}` prints a field. Kinds: r integer register, f FP register,
-x hexadecimal, d signed decimal, b branch target (pc + 4 * field), n plain number.
+x hexadecimal, d signed decimal, b branch target (pc + 4 * field), n plain number; o, c, l, a: the
+letter o, a full stop, the letter l, the letter a when the field is not 0, else nothing.
 
 Refused, all in one run, each with file:line: a width that does not add up, an unknown item, field or
 kind, a field given twice or once signed and once not, a name given twice, two entries that overlap,
@@ -32,7 +33,7 @@ from pathlib import Path
 
 from l4vm.errors import L4vmError, L4vmErrors
 
-KINDS = {"r", "f", "x", "d", "b", "n"}
+KINDS = {"r", "f", "x", "d", "b", "n", "o", "c", "l", "a"}
 _FIELD = re.compile(r"^(?P<name>[a-z][a-z0-9_]*):(?P<sign>s?)(?P<bits>\d+)$")
 _SKIP = re.compile(r"^-:(?P<bits>\d+)$")
 _FIXED = re.compile(r"^[01]+$")

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loads and stores: plain, with update, byte-reversed, multiple, string; reservations; caches.
+ *
+ * The 440 does misaligned accesses itself, all but those of lwarx and stwcx. Caches hold nothing that memory does not: their instructions check the address and, but for dcbz, do
+ * nothing more. What fails is started again from the beginning, so a string or multiple store may have written a part.
+ *
+ * Source: Book E 3.3.2-3.3.7, 4.6; 440 2.2, 4.
+ */
+#include "ppc.h"
+
+enum { LINE_BYTES = 32, UPDATE = 1, INDEXED = 2, SIGNED = 4, REVERSED = 8 };
+
+static struct ir_mem access(const struct xl_ctx *x, uint8_t size, unsigned how)
+{
+    return (struct ir_mem){
+        .size = size, .mmu = (uint8_t)ppc_mmu_data(x), .sign = (how & SIGNED) != 0, .little = (how & REVERSED) != 0, .unaligned = true};
+}
+
+static struct ir_ref address(struct xl_ctx *x, const struct ppc_insn *d, unsigned how)
+{
+    return ir_add(x, ppc_base(x, d->ra), how & INDEXED ? ppc_get(x, d->rb) : ir_const(x, (uint32_t)d->si));
+}
+
+/* Update forms name a base register, loads one that is not their target: other forms are invalid. */
+static bool is_invalid(struct xl_ctx *x, const struct ppc_insn *d, unsigned how, bool is_load)
+{
+    if (!(how & UPDATE) || (d->ra && !(is_load && d->ra == d->rt)))
+        return false;
+    ppc_raise(x, INT_PROGRAM | ESR_PIL);
+    return true;
+}
+
+static void load(struct xl_ctx *x, const struct ppc_insn *d, uint8_t size, unsigned how)
+{
+    if (is_invalid(x, d, how, true))
+        return;
+    struct ir_ref at = address(x, d, how), value = ir_ld(x, access(x, size, how), at);
+    ppc_put(x, d->rt, value);
+    if (how & UPDATE)
+        ppc_put(x, d->ra, at);
+}
+
+static void store(struct xl_ctx *x, const struct ppc_insn *d, uint8_t size, unsigned how)
+{
+    if (is_invalid(x, d, how, false))
+        return;
+    struct ir_ref at = address(x, d, how);
+    ir_st(x, access(x, size, how), at, ppc_get(x, d->rt));
+    if (how & UPDATE)
+        ppc_put(x, d->ra, at);
+}
+
+#define ACCESS(name, function, size, how) \
+    void ppc_##name(struct xl_ctx *x, const struct ppc_insn *d) \
+    { \
+        function(x, d, size, how); \
+    }
+#define FORMS(name, function, size, how) \
+    ACCESS(name, function, size, how) \
+    ACCESS(name##u, function, size, (how) | UPDATE) \
+    ACCESS(name##x, function, size, (how) | INDEXED) \
+    ACCESS(name##ux, function, size, (how) | UPDATE | INDEXED)
+FORMS(lwz, load, 4, 0)
+FORMS(lbz, load, 1, 0)
+FORMS(lhz, load, 2, 0)
+FORMS(lha, load, 2, SIGNED)
+FORMS(stw, store, 4, 0)
+FORMS(stb, store, 1, 0)
+FORMS(sth, store, 2, 0)
+ACCESS(lwbrx, load, 4, INDEXED | REVERSED)
+ACCESS(lhbrx, load, 2, INDEXED | REVERSED)
+ACCESS(stwbrx, store, 4, INDEXED | REVERSED)
+ACCESS(sthbrx, store, 2, INDEXED | REVERSED)
+
+/* lmw stmw: rt to r31   3.3.6 */
+void ppc_lmw(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    struct ir_ref at = address(x, d, 0), value[32];
+
+    for (unsigned r = d->rt; r < 32; r++)
+        value[r] = ir_ld(x, access(x, 4, 0), ir_add(x, at, ir_const(x, 4 * (r - d->rt))));
+    for (unsigned r = d->rt; r < 32; r++)
+        ppc_put(x, r, value[r]);
+}
+
+void ppc_stmw(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    struct ir_ref at = address(x, d, 0);
+
+    for (unsigned r = d->rt; r < 32; r++)
+        ir_st(x, access(x, 4, 0), ir_add(x, at, ir_const(x, 4 * (r - d->rt))), ppc_get(x, r));
+}
+
+/* Strings: `how` is first register | mmu << 8; bytes fill registers from the left, the last one with zeros, r31 is followed by r0   3.3.7 */
+static uint64_t string_load(struct xl_cpu *cpu, uint64_t how, uint64_t at, uint64_t bytes)
+{
+    struct ppc_cpu *s = ppc_of(cpu);
+    struct ir_mem mem = {.size = 1, .mmu = (uint8_t)(how >> 8), .unaligned = true};
+    uint32_t word[32] = {0}, count = (uint32_t)bytes & 127;
+
+    for (uint32_t i = 0; i < count; i++) /* all of them before a register changes */
+        word[i / 4] |= (uint32_t)xl_load(cpu, (gva_t){(uint32_t)at + i}, mem) << (24 - 8 * (i & 3));
+    for (uint32_t i = 0; i < (count + 3) / 4; i++)
+        s->r[(how + i) & 31] = word[i];
+    return 0;
+}
+
+static uint64_t string_store(struct xl_cpu *cpu, uint64_t how, uint64_t at, uint64_t bytes)
+{
+    const struct ppc_cpu *s = ppc_of(cpu);
+    struct ir_mem mem = {.size = 1, .mmu = (uint8_t)(how >> 8), .unaligned = true};
+
+    for (uint32_t i = 0; i < ((uint32_t)bytes & 127); i++)
+        xl_store(cpu, (gva_t){(uint32_t)at + i}, mem, s->r[(how + i / 4) & 31] >> (24 - 8 * (i & 3)) & 255);
+    return 0;
+}
+
+static const struct xl_helper string_load_helper = {"ppc_string_load", (void *)string_load, XL_H_READS | XL_H_WRITES | XL_H_FAULTS};
+static const struct xl_helper string_store_helper = {"ppc_string_store", (void *)string_store, XL_H_READS | XL_H_WRITES | XL_H_FAULTS};
+
+static void string(struct xl_ctx *x, const struct ppc_insn *d, const struct xl_helper *helper, struct ir_ref at, struct ir_ref bytes)
+{
+    ir_call(x, helper, 3, (struct ir_ref[]){ir_const(x, d->rt | ppc_mmu_data(x) << 8), at, bytes});
+}
+
+static struct ir_ref count_of(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    return ir_const(x, d->nb ? d->nb : 32);
+}
+
+void ppc_lswi(struct xl_ctx *x, const struct ppc_insn *d) { string(x, d, &string_load_helper, ppc_base(x, d->ra), count_of(x, d)); }
+void ppc_stswi(struct xl_ctx *x, const struct ppc_insn *d) { string(x, d, &string_store_helper, ppc_base(x, d->ra), count_of(x, d)); }
+
+void ppc_lswx(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    string(x, d, &string_load_helper, address(x, d, INDEXED), ir_get(x, 0, PPC_OFF(xer_bytes)));
+}
+
+void ppc_stswx(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    string(x, d, &string_store_helper, address(x, d, INDEXED), ir_get(x, 0, PPC_OFF(xer_bytes)));
+}
+
+/* lwarx   3.3.2.1 */
+void ppc_lwarx(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    struct ir_ref at = address(x, d, INDEXED);
+    struct ir_mem mem = {.size = 4, .mmu = (uint8_t)ppc_mmu_data(x)};
+    struct ir_ref value = ir_ld(x, mem, at);
+
+    ppc_put(x, d->rt, value);
+    ir_put(x, 0, PPC_OFF(reserved), ir_const(x, 1));
+    ir_put(x, 0, PPC_OFF(reserved_at), at);
+}
+
+/* 1 when it stored. An address that is misaligned traps in any case. */
+static uint64_t store_conditional(struct xl_cpu *cpu, uint64_t mmu, uint64_t at, uint64_t value)
+{
+    struct ppc_cpu *s = ppc_of(cpu);
+    struct ir_mem mem = {.size = 4, .mmu = (uint8_t)mmu};
+    bool holds = s->reserved && s->reserved_at == (uint32_t)at;
+
+    if (at & 3) {
+        struct xl_fault f = {.kind = XL_FAULT_ALIGN, .access = MMU_WRITE, .mmu = (uint8_t)mmu, .size = 4, .va = {(uint32_t)at}};
+        xl_fault(cpu, &f);
+    }
+    if (holds)
+        xl_store(cpu, (gva_t){(uint32_t)at}, mem, (uint32_t)value);
+    s->reserved = 0;
+    return holds;
+}
+
+/* stwcx.   3.3.2.1 */
+void ppc_stwcx_(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    static const struct xl_helper helper = {"ppc_store_conditional", (void *)store_conditional, XL_H_READS | XL_H_WRITES | XL_H_FAULTS};
+    struct ir_ref at = address(x, d, INDEXED), value = ppc_get(x, d->rt), zero = ir_const(x, 0);
+    struct ir_ref stored = ir_callw(x, &helper, 3, (struct ir_ref[]){ir_const(x, ppc_mmu_data(x)), at, value});
+
+    ir_put(x, 0, PPC_CR(CR_LT), zero);
+    ir_put(x, 0, PPC_CR(CR_GT), zero);
+    ir_put(x, 0, PPC_CR(CR_EQ), stored);
+    ir_put(x, 0, PPC_CR(CR_SO), ir_get(x, 0, PPC_OFF(so)));
+}
+
+/* dcbz: a line of zeros */
+void ppc_dcbz(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    struct ir_ref line = ir_and(x, address(x, d, INDEXED), ir_const(x, ~(uint32_t)(LINE_BYTES - 1)));
+
+    for (uint32_t i = 0; i < LINE_BYTES; i += 8)
+        ir_st(x, access(x, 8, 0), ir_add(x, line, ir_const(x, i)), ir_const64(x, 0));
+}
+
+/* Instructions that are checked as a load of the byte and do nothing more. */
+static void check_byte(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    ir_ld(x, access(x, 1, 0), address(x, d, INDEXED));
+}
+
+void ppc_dcbst(struct xl_ctx *x, const struct ppc_insn *d) { check_byte(x, d); }
+void ppc_dcbf(struct xl_ctx *x, const struct ppc_insn *d) { check_byte(x, d); }
+void ppc_icbi(struct xl_ctx *x, const struct ppc_insn *d) { check_byte(x, d); }
+
+void ppc_dcbi(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    if (!ppc_user_traps(x))
+        check_byte(x, d);
+}
+
+/* Hints, barriers and what concerns caches as a whole: memory is always in order and caches always clean. */
+#define NOTHING(name) \
+    void ppc_##name(struct xl_ctx *x, const struct ppc_insn *d) \
+    { \
+        (void)x; \
+        (void)d; \
+    }
+NOTHING(dcba)
+NOTHING(dcbt)
+NOTHING(dcbtst)
+NOTHING(icbt)
+NOTHING(mbar)
+NOTHING(msync)
+NOTHING(isync)
+
+#define PRIVILEGED_NOTHING(name) \
+    void ppc_##name(struct xl_ctx *x, const struct ppc_insn *d) \
+    { \
+        (void)d; \
+        ppc_user_traps(x); \
+    }
+PRIVILEGED_NOTHING(dccci)
+PRIVILEGED_NOTHING(iccci)
+PRIVILEGED_NOTHING(icread)
+PRIVILEGED_NOTHING(tlbsync)
+
+/* dcread: the data cache holds no valid line */
+void ppc_dcread(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    if (!ppc_user_traps(x))
+        ppc_put(x, d->rt, ir_const(x, 0));
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The PowerPC 440 front end: the CPU's state and what its files share.
+ *
+ * Each bit of CR is a word that is 0 or 1, so that a compare, a CR operation and a conditional branch are operations on words; XER's SO, OV and CA likewise. What translated code
+ * touches most lies first (ir/known.h remembers the first 128 words). FP registers are 64-bit patterns.
+ *
+ * Bits are written by their value here; the manuals count them from the left.
+ *
+ * Source: Book E: Enhanced PowerPC Architecture 1.0; PPC440x6 Embedded Processor Core User's Manual (440); PPC440EP User's Manual.
+ */
+#ifndef PPC_H
+#define PPC_H
+
+#include "rt/guest.h"
+#include "ppc_dec_gen.h"
+
+enum { PPC_TLB_ENTRIES = 64 };
+
+/* A TLB entry as tlbwe writes it: word 0 without its TID, word 1, word 2, and the TID   440 5.3 */
+struct ppc_tlb {
+    uint32_t page, real;
+    uint16_t rights;
+    uint8_t tid;
+};
+
+struct ppc_cpu {
+    uint32_t r[32];
+    uint32_t cr[32]; /* cr[4 * field + 0 LT, 1 GT, 2 EQ, 3 SO] */
+    uint32_t so, ov, ca, xer_bytes;
+    uint32_t msr;
+    uint32_t reserved, reserved_at; /* lwarx: 1 and the address */
+    uint32_t fpscr;
+#define SPR(number, field, read, write, mask) uint32_t field;
+#include "spr.def"
+    struct ppc_tlb tlb[PPC_TLB_ENTRIES];
+    uint64_t fpr[32];
+    /* timers.c; ticks of the CPU's clock since power on, UINT64_MAX never */
+    uint64_t tb_offset; /* time base - ticks */
+    uint64_t dec_zero, fit_next, watchdog_next;
+    uint32_t dec_stopped; /* what DEC reads when dec_zero is never */
+};
+#define PPC_OFF(field) ((uint32_t)offsetof(struct ppc_cpu, field))
+#define PPC_GPR(n) (PPC_OFF(r) + 4 * (n))
+#define PPC_CR(n) (PPC_OFF(cr) + 4 * (n))
+enum { CR_LT, CR_GT, CR_EQ, CR_SO };
+
+/* MSR   440 2.8.5 */
+enum {
+    MSR_DS = 0x10,
+    MSR_IS = 0x20,
+    MSR_FE1 = 0x100,
+    MSR_DE = 0x200,
+    MSR_DWE = 0x400,
+    MSR_FE0 = 0x800,
+    MSR_ME = 0x1000,
+    MSR_FP = 0x2000,
+    MSR_PR = 0x4000,
+    MSR_EE = 0x8000,
+    MSR_CE = 0x20000,
+    MSR_WE = 0x40000,
+    MSR_KEPT = MSR_DS | MSR_IS | MSR_FE1 | MSR_DE | MSR_DWE | MSR_FE0 | MSR_ME | MSR_FP | MSR_PR | MSR_EE | MSR_CE | MSR_WE,
+};
+
+/* Block key (xl_env.mode): the mmu index of instructions is (IS << 1 | PR), that of data (DS << 1 | PR). */
+enum { PPC_MODE_PR = 1, PPC_MODE_IS = 2, PPC_MODE_DS = 4, PPC_MODE_FP = 8 };
+enum { PPC_MMU_COUNT = 4 };
+
+/* Interrupts by the IVOR that holds their offset   440 6.5. As exceptions of the core: this number, with bits of ESR. */
+enum ppc_interrupt {
+    INT_CRITICAL,
+    INT_MACHINE_CHECK,
+    INT_DATA_STORAGE,
+    INT_INSN_STORAGE,
+    INT_EXTERNAL,
+    INT_ALIGNMENT,
+    INT_PROGRAM,
+    INT_FP_UNAVAILABLE,
+    INT_SYSTEM_CALL,
+    INT_AP_UNAVAILABLE,
+    INT_DECREMENTER,
+    INT_FIT,
+    INT_WATCHDOG,
+    INT_DATA_TLB,
+    INT_INSN_TLB,
+    INT_DEBUG,
+};
+enum { INT_MASK = 15 };
+
+/* ESR   440 6.4.7 */
+#define ESR_MCI 0x80000000u
+#define ESR_PIL 0x08000000u
+#define ESR_PPR 0x04000000u
+#define ESR_PTR 0x02000000u
+#define ESR_FP 0x01000000u
+#define ESR_ST 0x00800000u
+#define ESR_KEPT 0xfffffff0u
+
+/* env.irq_level, as the machine drives it; env.irq_own, as timers.c does. */
+enum { IRQ_EXTERNAL = 1, IRQ_CRITICAL = 2 };
+enum { OWN_DECREMENTER = 1, OWN_FIT = 2, OWN_WATCHDOG = 4 };
+
+static inline struct ppc_cpu *ppc_of(struct xl_cpu *cpu)
+{
+    return xl_cpu_guest(cpu);
+}
+
+/* state.c: registers that are put together, interrupts */
+uint32_t ppc_cr(const struct ppc_cpu *s);
+void ppc_cr_set(struct ppc_cpu *s, uint32_t cr, uint32_t mask);
+uint32_t ppc_xer(const struct ppc_cpu *s);
+void ppc_xer_set(struct ppc_cpu *s, uint32_t xer);
+void ppc_msr_set(struct xl_cpu *cpu, uint32_t msr);
+void ppc_deliver_fault(struct xl_cpu *cpu, const struct xl_fault *f);
+void ppc_deliver_exception(struct xl_cpu *cpu, uint32_t exception);
+bool ppc_take_interrupt(struct xl_cpu *cpu);
+void ppc_reset(struct xl_cpu *cpu);
+extern const struct xl_reg_name ppc_regs[];
+bool ppc_reg_get(struct xl_cpu *cpu, unsigned index, uint64_t *value);
+bool ppc_reg_set(struct xl_cpu *cpu, unsigned index, uint64_t value);
+
+/* mmu.c */
+enum ppc_walk_fault { WALK_MISS = 1, WALK_RIGHTS };
+bool ppc_mmu_walk(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsigned mmu, struct mmu_walk *out);
+void ppc_mmu_reset(struct xl_cpu *cpu);
+uint64_t ppc_tlb_read(struct xl_cpu *cpu, uint64_t index, uint64_t word);
+uint64_t ppc_tlb_write(struct xl_cpu *cpu, uint64_t index, uint64_t word, uint64_t value);
+uint64_t ppc_tlb_search(struct xl_cpu *cpu, uint64_t va); /* index, or bit 32 for none */
+
+/* timers.c; whoever reads time is the last instruction of its block */
+void ppc_timers_update(struct xl_cpu *cpu); /* what is due shows in TSR; the next event is armed */
+uint32_t ppc_timer_get(struct xl_cpu *cpu, unsigned spr);
+void ppc_timer_set(struct xl_cpu *cpu, unsigned spr, uint32_t value);
+enum { SPR_DEC = 22, SPR_TBL = 268, SPR_TBU = 269, SPR_TBL_WRITE = 284, SPR_TBU_WRITE = 285, SPR_TSR = 336, SPR_TCR = 340 };
+
+/* translate.c: operands, shared by the files of semantics */
+struct ir_ref ppc_get(struct xl_ctx *x, unsigned r);
+struct ir_ref ppc_base(struct xl_ctx *x, unsigned r); /* 0 for r0 */
+void ppc_put(struct xl_ctx *x, unsigned r, struct ir_ref value);
+void ppc_cr_put(struct xl_ctx *x, unsigned field, struct ir_ref a, struct ir_ref b, bool is_signed);
+void ppc_raise(struct xl_ctx *x, uint32_t exception);
+bool ppc_user_traps(struct xl_ctx *x); /* true: the instruction is privileged and was made to trap */
+bool ppc_fpu_off(struct xl_ctx *x);
+void ppc_end_block(struct xl_ctx *x);
+unsigned ppc_mmu_data(const struct xl_ctx *x);
+
+/* Semantics: one function an entry of insn.decode. */
+#define X(name, lower) void ppc_##lower(struct xl_ctx *x, const struct ppc_insn *d);
+PPC_ENTRIES(X)
+#undef X
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a word to IR: operands, dispatch, branches, traps.
+ *
+ * There are no delay slots: npc is always pc + 4. Source: Book E 2.4, 3.3.10.
+ */
+#include "ppc.h"
+
+static void illegal(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    (void)d;
+    ppc_raise(x, INT_PROGRAM | ESR_PIL);
+}
+
+static void (*const semantics[PPC_ENTRY_COUNT])(struct xl_ctx *, const struct ppc_insn *) = {
+    illegal,
+#define X(name, lower) ppc_##lower,
+    PPC_ENTRIES(X)
+#undef X
+};
+
+struct ir_ref ppc_get(struct xl_ctx *x, unsigned r)
+{
+    return ir_get(x, 0, PPC_GPR(r));
+}
+
+struct ir_ref ppc_base(struct xl_ctx *x, unsigned r)
+{
+    return r ? ppc_get(x, r) : ir_const(x, 0);
+}
+
+void ppc_put(struct xl_ctx *x, unsigned r, struct ir_ref value)
+{
+    ir_put(x, 0, PPC_GPR(r), value);
+}
+
+/* A CR field from a comparison; its SO is that of XER. */
+void ppc_cr_put(struct xl_ctx *x, unsigned field, struct ir_ref a, struct ir_ref b, bool is_signed)
+{
+    ir_put(x, 0, PPC_CR(4 * field + CR_LT), ir_cmp(x, is_signed ? IR_LT : IR_LTU, a, b));
+    ir_put(x, 0, PPC_CR(4 * field + CR_GT), ir_cmp(x, is_signed ? IR_GT : IR_GTU, a, b));
+    ir_put(x, 0, PPC_CR(4 * field + CR_EQ), ir_cmp(x, IR_EQ, a, b));
+    ir_put(x, 0, PPC_CR(4 * field + CR_SO), ir_get(x, 0, PPC_OFF(so)));
+}
+
+void ppc_end_block(struct xl_ctx *x)
+{
+    ir_exit(x, x->npc, x->npc + 4);
+}
+
+/* The instruction always traps: the block ends here. */
+void ppc_raise(struct xl_ctx *x, uint32_t exception)
+{
+    ir_raise_if(x, ir_const(x, 1), exception);
+    ppc_end_block(x);
+}
+
+bool ppc_user_traps(struct xl_ctx *x)
+{
+    if (!(x->mode & PPC_MODE_PR))
+        return false;
+    ppc_raise(x, INT_PROGRAM | ESR_PPR);
+    return true;
+}
+
+bool ppc_fpu_off(struct xl_ctx *x)
+{
+    if (x->mode & PPC_MODE_FP)
+        return false;
+    ppc_raise(x, INT_FP_UNAVAILABLE);
+    return true;
+}
+
+static unsigned fetch_mmu(uint32_t mode)
+{
+    return (mode & PPC_MODE_IS ? 2 : 0) | (mode & PPC_MODE_PR);
+}
+
+unsigned ppc_mmu_data(const struct xl_ctx *x)
+{
+    return (x->mode & PPC_MODE_DS ? 2 : 0) | (x->mode & PPC_MODE_PR);
+}
+
+static void translate(struct xl_ctx *x, uint32_t word)
+{
+    struct ppc_insn d = {0};
+
+    ppc_decode(word, &d);
+    semantics[d.entry](x, &d);
+}
+
+static void link(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    if (d->lk)
+        ir_put(x, 0, PPC_OFF(lr), ir_const(x, x->pc + 4));
+}
+
+/* b{l}{a}   2.4.1 */
+void ppc_b(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    uint32_t target = ((uint32_t)d->li << 2) + (d->aa ? 0 : x->pc);
+
+    link(x, d);
+    ir_exit(x, target, target + 4);
+}
+
+/*
+ * BO   4 no condition | 3 the CR bit's value that branches | 2 CTR is left alone | 1 branch when CTR became 0 (else when not) | 0 hint
+ * The value by which the branch is taken, IR_NONE: always. CTR is counted here.
+ */
+static struct ir_ref taken(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    struct ir_ref zero = ir_const(x, 0), by_ctr = IR_NONE, by_cr = IR_NONE;
+
+    if (!(d->bo & 4)) {
+        struct ir_ref ctr = ir_sub(x, ir_get(x, 0, PPC_OFF(ctr)), ir_const(x, 1));
+        ir_put(x, 0, PPC_OFF(ctr), ctr);
+        by_ctr = ir_cmp(x, d->bo & 2 ? IR_EQ : IR_NE, ctr, zero);
+    }
+    if (!(d->bo & 16)) {
+        by_cr = ir_get(x, 0, PPC_CR(d->bi));
+        if (!(d->bo & 8))
+            by_cr = ir_cmp(x, IR_EQ, by_cr, zero);
+    }
+    if (by_ctr.i == 0xffff)
+        return by_cr;
+    return by_cr.i == 0xffff ? by_ctr : ir_and(x, by_ctr, by_cr);
+}
+
+/* bc{l}{a} */
+void ppc_bc(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    uint32_t target = ((uint32_t)d->bd << 2) + (d->aa ? 0 : x->pc);
+    struct ir_ref test = taken(x, d);
+
+    link(x, d);
+    if (test.i == 0xffff) {
+        ir_exit(x, target, target + 4);
+        return;
+    }
+    ir_exit_if(x, test, target, target + 4);
+    ppc_end_block(x);
+}
+
+static void branch_to(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref where)
+{
+    struct ir_ref target = ir_and(x, where, ir_const(x, ~3u)), test = taken(x, d);
+    uint32_t known;
+
+    link(x, d);
+    if (test.i != 0xffff)
+        ir_exit_if(x, ir_cmp(x, IR_EQ, test, ir_const(x, 0)), x->npc, x->npc + 4);
+    if (ir_is_const(x, target, &known))
+        ir_exit(x, known, known + 4);
+    else
+        ir_exit_ind(x, target, ir_add(x, target, ir_const(x, 4)));
+}
+
+void ppc_bclr(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    branch_to(x, d, ir_get(x, 0, PPC_OFF(lr)));
+}
+
+/* bcctr: forms that count CTR are invalid; they branch to what CTR was */
+void ppc_bcctr(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    branch_to(x, d, ir_get(x, 0, PPC_OFF(ctr)));
+}
+
+/* sc */
+void ppc_sc(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    (void)d;
+    ppc_raise(x, INT_SYSTEM_CALL);
+}
+
+/* tw twi: TO names the relations that trap   3.3.10 */
+static void trap(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref a, struct ir_ref b)
+{
+    static const uint8_t relation[] = {IR_GTU, IR_LTU, IR_EQ, IR_GT, IR_LT};
+
+    if (d->to == 31) {
+        ppc_raise(x, INT_PROGRAM | ESR_PTR);
+        return;
+    }
+    struct ir_ref test = ir_const(x, 0);
+    for (unsigned i = 0; i < 5; i++)
+        if (d->to >> i & 1)
+            test = ir_or(x, test, ir_cmp(x, relation[i], a, b));
+    ir_raise_if(x, test, INT_PROGRAM | ESR_PTR);
+}
+
+void ppc_tw(struct xl_ctx *x, const struct ppc_insn *d) { trap(x, d, ppc_get(x, d->ra), ppc_get(x, d->rb)); }
+void ppc_twi(struct xl_ctx *x, const struct ppc_insn *d) { trap(x, d, ppc_get(x, d->ra), ir_const(x, (uint32_t)d->si)); }
+
+static char *put_text(char *at, const char *end, const char *text)
+{
+    while (*text && at < end)
+        *at++ = *text++;
+    return at;
+}
+
+static char *put_number(char *at, const char *end, uint32_t value, uint32_t base)
+{
+    char digits[12];
+    int n = 11;
+
+    digits[n] = 0;
+    do
+        digits[--n] = "0123456789abcdef"[value % base];
+    while (value /= base);
+    return put_text(at, end, digits + n);
+}
+
+static char *put_operand(char *at, const char *end, char kind, uint32_t value, uint32_t pc)
+{
+    switch (kind) {
+    case 'r':
+    case 'f': return put_number(put_text(at, end, (const char[]){kind, 0}), end, value, 10);
+    case 'o':
+    case 'l':
+    case 'a': return value ? put_text(at, end, (const char[]){kind, 0}) : at;
+    case 'c': return value ? put_text(at, end, ".") : at;
+    case 'd':
+        if ((int32_t)value < 0)
+            return put_number(put_text(at, end, "-"), end, -value, 10);
+        return put_number(at, end, value, 10);
+    case 'n': return put_number(at, end, value, 10);
+    case 'b': value = pc + (value << 2); /* fall through */
+    default: return put_number(put_text(at, end, "0x"), end, value, 16);
+    }
+}
+
+/* Text of a word; holes of the table's texts are \001 kind (64 + low) (64 + bits, + 32 when signed). */
+static const char *disassemble(uint32_t word, uint32_t pc, char *out, unsigned out_bytes)
+{
+    struct ppc_insn d;
+    char *at = out;
+
+    if (!out_bytes)
+        return out;
+    const char *end = out + out_bytes - 1;
+    ppc_decode(word, &d);
+    for (const char *t = ppc_texts[d.entry]; *t && at < end; t++) {
+        if (*t != 1) {
+            *at++ = *t;
+            continue;
+        }
+        uint32_t low = (uint32_t)((uint8_t)t[2] - 64), bits = (uint32_t)((uint8_t)t[3] - 64);
+        bool sign = bits > 32;
+        bits -= sign ? 32 : 0;
+        uint32_t raw = word << (32 - low - bits);
+        at = put_operand(at, end, t[1], sign ? (uint32_t)((int32_t)raw >> (32 - bits)) : raw >> (32 - bits), pc);
+        t += 3;
+    }
+    *at = 0;
+    return out;
+}
+
+const struct xl_guest xl_guest_ppc = {
+    .name = "ppc",
+    .state_bytes = sizeof(struct ppc_cpu),
+    .insn_bytes = 4,
+    .big_endian = true,
+    .mmu_count = PPC_MMU_COUNT,
+    .regs = ppc_regs,
+    .reset = ppc_reset,
+    .translate = translate,
+    .walk = ppc_mmu_walk,
+    .fetch_mmu = fetch_mmu,
+    .deliver_fault = ppc_deliver_fault,
+    .deliver_exception = ppc_deliver_exception,
+    .take_interrupt = ppc_take_interrupt,
+    .timer = ppc_timers_update,
+    .get_reg = ppc_reg_get,
+    .set_reg = ppc_reg_set,
+    .disassemble = disassemble,
+};
