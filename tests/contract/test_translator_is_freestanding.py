@@ -6,8 +6,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from l4vm.binding.build import TRANSLATOR, sources
-from l4vm.decode.emit import write_header
+from l4vm.binding.build import TRANSLATOR, sources, write_decoders
 
 ROOT = TRANSLATOR.parent
 TASK = [
@@ -18,7 +17,7 @@ LIBL4 = {"memcpy", "memmove", "memset", "memcmp"}
 
 
 def test_core_and_board_port_need_only_memory_functions(tmp_path: Path) -> None:
-    write_header(TRANSLATOR / "guest/sparc/insn.decode", tmp_path / "sparc_dec_gen.h")
+    write_decoders(tmp_path)
     files = [path for path in sources() if "port" not in path.parts]
     files.append(TRANSLATOR / "port/l4/xl_l4.c")
     include = [tmp_path, TRANSLATOR, TRANSLATOR / "include", ROOT / "kernel/include", ROOT / "kernel/user/include"]

@@ -73,6 +73,12 @@ def declarations() -> str:
     return "\n".join(kept)
 
 
+def write_decoders(folder: Path) -> None:
+    """Write the C header of every guest's decode table into a folder."""
+    for table in TRANSLATOR.glob("guest/*/insn.decode"):
+        write_header(table, folder / f"{table.parent.name}_dec_gen.h")
+
+
 def build(target: Path, flags: list[str] | None = None) -> Path:
     """Compile the extension into folder `target` (made whole or not at all).
 
@@ -85,8 +91,7 @@ def build(target: Path, flags: list[str] | None = None) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".build-", dir=target.parent))
     try:
-        for table in TRANSLATOR.glob("guest/*/insn.decode"):
-            write_header(table, scratch / f"{table.parent.name}_dec_gen.h")
+        write_decoders(scratch)
         ffi = FFI()
         ffi.cdef(declarations())
         ffi.set_source(_MODULE, "".join(f'#include "{header}"\n' for header in _HEADERS))

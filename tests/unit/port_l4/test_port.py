@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from l4vm.binding.build import TRANSLATOR, sources
-from l4vm.decode.emit import write_header
+from l4vm.binding.build import TRANSLATOR, sources, write_decoders
 
 ROOT = Path(__file__).resolve().parents[3]
 HOST, INSN, EXACT = 0, 1, 2
@@ -49,7 +48,7 @@ def say(character: str) -> list[int]:
 def board(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """Compile the core with the board's port against the test's kernel calls."""
     folder = tmp_path_factory.mktemp("port_l4")
-    write_header(TRANSLATOR / "guest/sparc/insn.decode", folder / "sparc_dec_gen.h")
+    write_decoders(folder)
     files = [path for path in sources() if "port" not in path.parts]
     files += [TRANSLATOR / "port/l4/xl_l4.c", Path(__file__).with_name("board.c")]
     include = [folder, Path(__file__).parent, TRANSLATOR, TRANSLATOR / "include", TRANSLATOR / "port/l4"]
