@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Tasks that loop, crash, print without end, call the kernel at random or run what they may not, beside good ones."""
+"""Tasks that loop, crash, flood, exhaust their account, call the kernel at random or run what they may not, beside good ones."""
 
 from __future__ import annotations
+
+import re
 
 from l4vm.console.qemu import Boot
 from l4vm.exit_codes import ExitCode
 from tests.system.conftest import Board
+
+ROW_MAX = 5
+"""Restarts in a row that devsrv/root/supervise.c allows."""
 
 
 def test_hostile_tasks_disturb_neither_deadlines_nor_the_guest(attack: Board) -> None:
@@ -16,7 +21,9 @@ def test_hostile_tasks_disturb_neither_deadlines_nor_the_guest(attack: Board) ->
     assert int(str(heartbeat["periods"])) > 1000
     log = run.log("log").decode()
     assert "crashes: page fault at rip" in log
+    assert log.count("crashes: started anew") == ROW_MAX
     assert "crashes: failed too often, stays stopped" in log
     assert "jumps: exception 13" in log
+    assert re.search(r"exhausts: made [1-9]\d* threads, then: NO_MEMORY", log)
     for innocent in ("heartbeat", "leon0", "serial"):
         assert f"{innocent}: " not in log
