@@ -59,5 +59,7 @@ void rt_report(struct rt *rt);
 /** Index of the bucket of a latency, and the smallest latency of a bucket. */
 unsigned rt_bucket(uint64_t ticks);
 uint64_t rt_bucket_first(unsigned bucket);
+/** Median latency: the first value of its bucket, but never less than the least; of an even number of latencies the upper one; 0 when there is none. */
+uint64_t rt_median(const struct rt_stats *s);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel calls that servers use, for a workstation: board_server.c answers them. */
+/* The kernel calls that servers use, for a workstation: board_server.c answers them, or the driver of the test. */
 #ifndef L4_L4_H
 #define L4_L4_H
 
@@ -19,5 +19,6 @@ enum k_status l4_irq_ack(uint32_t irq);
 enum k_status l4_send(uint32_t ep, struct l4_msg *msg);
 enum k_status l4_call(uint32_t ep, struct l4_msg *msg);
 enum k_status l4_sleep(uint64_t deadline_ns);
+enum k_status l4_next_period(uint64_t *release_ns, uint64_t *skipped);
 
 #endif
