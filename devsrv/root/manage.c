@@ -127,25 +127,17 @@ static unsigned log2_bucket(uint64_t ticks)
 
 static void realtime_entry(const struct rt_stats *s, uint64_t hz, struct link_realtime_entry *e)
 {
-    uint64_t seen = 0, median = 0, all = 0;
-
     e->start_ticks = s->start_ticks;
     e->last_ticks = s->last_ticks;
     e->periods = s->periods;
     e->misses = s->misses;
     if (!s->periods)
         return;
-    for (unsigned b = 0; b < RT_BUCKETS; b++) { /* skipped periods have no latency, so fewer than s->periods */
+    for (unsigned b = 0; b < RT_BUCKETS; b++) /* skipped periods have no latency, so fewer than s->periods */
         e->histogram[log2_bucket(rt_bucket_first(b))] += s->buckets[b];
-        all += s->buckets[b];
-    }
-    for (unsigned b = 0; b < RT_BUCKETS && seen <= all / 2; b++) {
-        seen += s->buckets[b];
-        median = rt_bucket_first(b);
-    }
     e->min_ticks = s->min_ticks;
     e->max_ticks = s->max_ticks;
-    e->median_ticks = median < s->min_ticks ? s->min_ticks : median;
+    e->median_ticks = rt_median(s);
     uint64_t khz = hz / 1000 ? hz / 1000 : 1;
     e->min_ns = e->min_ticks * 1000000 / khz;
     e->median_ns = e->median_ticks * 1000000 / khz;
@@ -305,18 +297,21 @@ static bool request(void)
     return true;
 }
 
-/* Stop the board when the server has taken the last reply and had time to send it. */
+/* Stop the board when the server has taken the last reply and had time to send it. Nobody signals root when it took it, so root looks again by its timer. */
 static void shutdown_turn(void)
 {
     static uint64_t at_ns;
+    static bool taken;
     uint64_t now = l4_now_ns();
 
-    if (!root.shutdown || ds_ring_room(&root.management.out) < root.management.out.bytes)
+    if (!root.shutdown)
         return;
-    if (!at_ns)
+    if (!taken) {
+        taken = ds_ring_room(&root.management.out) >= root.management.out.bytes;
         at_ns = now + DRAIN_NS;
-    if (now >= at_ns)
+    } else if (now >= at_ns) {
         l4_shutdown(root.shutdown - 1);
+    }
     l4_notification_timer(root.wake, at_ns, 1);
 }
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from l4vm.cli.run import board_of, build, tree_root
-from l4vm.console.conversation import Conversation, Manner, Outcome
+from l4vm.console.conversation import Conversation, Ended, Manner, Outcome
 from l4vm.console.logs import Logs
 from l4vm.console.qemu import Boot, Manifest, Qemu, command_line
 from l4vm.console.script import Script, Step, read_send, read_until
@@ -31,6 +31,7 @@ from l4vm.link.management import Listing
 from l4vm.link.session import Replied
 
 MODE = os.environ.get("L4VM_MODE", "release")
+ICOUNT_S = 900.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,18 +69,20 @@ class Board:
         timeout_s: float,
         boot: Boot | None = None,
         through: Callable[[Line], Line] = lambda line: line,
+        inbox: Inbox | None = None,
         manifest: Manifest | None = None,
     ) -> Run:
         """Boot, play `CHANNEL=REGEX` and `>CHANNEL=TEXT` steps, and end.
 
         Args:
-            through: wraps the line, for tests that disturb it.
+            through: wraps the line, for tests that disturb what goes to the board.
+            inbox: where the line's items arrive, for tests that disturb what comes from it.
             manifest: another image than the built one.
         """
         played: list[Step] = [read_send(step[1:]) if step.startswith(">") else read_until(step) for step in steps]
         number = len(list(self.folder.iterdir()))
         logs = Logs(self.folder / str(number))
-        script, inbox = Script(played), Inbox()
+        script, inbox = Script(played), inbox or Inbox()
         path = str(self.folder / f"line{number}")
         boot = boot or Boot()
         words = command_line(manifest or self.manifest, boot, path)
@@ -101,6 +104,7 @@ class Talk:
         self.connection = Connection(qemu.line, time.monotonic())
         self.text: dict[str, bytes] = {}
         self.replies: dict[int, Replied] = {}
+        self.ended = ""
 
     def turn(self) -> None:
         """Take what came within 50 ms."""
@@ -108,6 +112,8 @@ class Talk:
             item = self._inbox.get(timeout=0.05)
             if isinstance(item, Received):
                 self.connection.received(item.data, time.monotonic())
+            elif isinstance(item, Ended):
+                self.ended = item.sentence
         self.connection.tick(time.monotonic())
         for event in self.connection.take_events():
             if isinstance(event, ChannelText):
@@ -180,6 +186,12 @@ def built() -> Callable[[str], Manifest]:
 def demo(built: Callable[[str], Manifest], tmp_path: Path) -> Board:
     """The demo image on the board x86-embedded."""
     return Board(built("demo"), tmp_path)
+
+
+@pytest.fixture(scope="session")
+def counted(built: Callable[[str], Manifest], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The demo in counted time, to its prompt, with nothing sent: each such run is the same, so tests share it."""
+    return Board(built("demo"), tmp_path_factory.mktemp("counted")).run(["leon0=# "], ICOUNT_S, Boot(icount=True))
 
 
 @pytest.fixture
