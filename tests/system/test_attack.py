@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tasks that loop, crash, flood, exhaust their account, call the kernel at random or run what they may not, beside good ones."""
+"""Tasks that loop, crash, flood, use up their account, call the kernel at random or run what they may not."""
 
 from __future__ import annotations
 

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +16,12 @@ import pytest
 
 from l4vm.console.qemu import Boot
 from l4vm.exit_codes import ExitCode
-from l4vm.link.line import Line
-from tests.system.conftest import Board, Run
+from l4vm.formats import boot_image
+from l4vm.link.line import Inbox, Line, Received
+from tests.system.conftest import ICOUNT_S, Board, Run
 
 SESSION = ["leon0=# ", ">leon0=uname -m\\n", "leon0=sparc"]
 PROMPT_S = 300.0
-ICOUNT_S = 900.0
 
 
 def assert_real_time_held(run: Run) -> None:
@@ -43,17 +46,16 @@ def test_the_disk_image_boots_to_the_same_shell(demo: Board) -> None:
     assert run.outcome.code is ExitCode.OK, run.outcome.reason
 
 
-def test_no_deadline_is_missed_in_counted_time(demo: Board) -> None:
-    run = demo.run(SESSION, ICOUNT_S, Boot(icount=True))
-    assert run.outcome.code is ExitCode.OK, run.outcome.reason
-    assert_real_time_held(run)
+def test_no_deadline_is_missed_in_counted_time(counted: Run) -> None:
+    assert counted.outcome.code is ExitCode.OK, counted.outcome.reason
+    assert_real_time_held(counted)
 
 
-def test_two_counted_runs_take_the_same_instructions(demo: Board) -> None:
-    first, second = (demo.run(["leon0=# "], ICOUNT_S, Boot(icount=True)) for _ in range(2))
-    for run in (first, second):
+def test_two_counted_runs_take_the_same_instructions(counted: Run, demo: Board) -> None:
+    again = demo.run(["leon0=# "], ICOUNT_S, Boot(icount=True))
+    for run in (counted, again):
         assert run.outcome.code is ExitCode.OK, run.outcome.reason
-    latencies = [[task["latency_insns"] for task in run.outcome.realtime] for run in (first, second)]
+    latencies = [[task["latency_insns"] for task in run.outcome.realtime] for run in (counted, again)]
     assert latencies[0] == latencies[1]
 
 
@@ -62,41 +64,68 @@ def test_the_heartbeat_reports_on_its_channel(demo: Board) -> None:
     assert run.outcome.code is ExitCode.OK, run.outcome.reason
 
 
+NOISE = b"\xff\x80noise\x00\x07more\xfe"
+
+
+def flipped(data: bytes) -> bytes:
+    """Return data with one bit of its middle byte changed."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 0x10]) + data[middle + 1 :]
+
+
 class NoisyLine:
-    """A line that carries garbage before, between and inside what is written."""
+    """A line to the board with garbage before each write; each fifth write is damaged."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._count = 0
 
     def write(self, data: bytes) -> None:
-        """Disturb every write, and damage each fifth."""
+        """Disturb a write."""
         self._count += 1
-        self._line.write(b"\xff\x80noise\x00\x07more\xfe")
-        if self._count % 5 == 0:
-            middle = len(data) // 2
-            data = data[:middle] + bytes([data[middle] ^ 0x10]) + data[middle + 1 :]
-        self._line.write(data)
+        self._line.write(NOISE + (data if self._count % 5 else flipped(data)))
 
     def close(self) -> None:
         """Close the line below."""
         self._line.close()
 
 
-def test_garbage_on_the_line_is_counted_and_the_session_goes_on(demo: Board) -> None:
-    run = demo.run(SESSION, PROMPT_S, through=NoisyLine)
+class NoisyInbox(Inbox):
+    """A line from the board, with damage, loss and garbage in turn among the pieces that arrive."""
+
+    def __init__(self) -> None:
+        self.disturbed = 0
+        self._bytes = 0
+
+    def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
+        """Disturb a piece about every 2000 bytes."""
+        if isinstance(item, Received):
+            self._bytes += len(item.data)
+            if self._bytes > 2000:
+                self._bytes = 0
+                self.disturbed += 1
+                item = Received((NOISE + item.data, flipped(item.data), b"")[self.disturbed % 3])
+        super().put(item, block, timeout)
+
+
+def test_garbage_in_both_directions_is_counted_and_no_byte_suffers(demo: Board) -> None:
+    inbox = NoisyInbox()
+    count = ["leon0=# ", ">leon0=i=0; while [ $i -lt 500 ]; do echo line $i; i=$(($i+1)); done\\n", "leon0=line 499\r"]
+    run = demo.run(count, PROMPT_S, through=NoisyLine, inbox=inbox)
     assert run.outcome.code is ExitCode.OK, run.outcome.reason
-    assert run.counters["board_garbage_bytes"] > 0
+    assert re.findall(rb"^line (\d+)\r$", run.log("leon0"), re.M) == [b"%d" % number for number in range(500)]
+    assert inbox.disturbed > 10
+    for counter in ("board_garbage_bytes", "board_crc_errors", "garbage_bytes", "gaps"):
+        assert run.counters[counter] > 0, run.counters
 
 
-def damaged(demo: Board, folder: Path, at: int, value: bytes) -> Run:
-    """Boot the demo with bytes of its packed image overwritten, `at` bytes from its header."""
+def boot_changed(demo: Board, folder: Path, change: Callable[[bytearray, int], None], sentence: str) -> Run:
+    """Boot the demo with its packed image changed by `change`, which gets the file and where the image begins."""
     data = bytearray(demo.manifest.kernel.read_bytes())
-    start = data.rindex(b"L4VMIMG1")  # the kernel has the word too, before its image
-    data[start + at : start + at + len(value)] = value
-    copy = folder / "damaged.elf"
+    change(data, data.rindex(b"L4VMIMG1"))  # the kernel has the word too, before its image
+    copy = folder / "changed.elf"
     copy.write_bytes(data)
-    return demo.run([r"boot=image is damaged: [^.]+\."], 60.0, manifest=replace(demo.manifest, kernel=copy))
+    return demo.run([f"boot={sentence}"], 60.0, manifest=replace(demo.manifest, kernel=copy))
 
 
 @pytest.mark.parametrize(
@@ -111,21 +140,40 @@ def damaged(demo: Board, folder: Path, at: int, value: bytes) -> Run:
 def test_a_damaged_image_stops_with_the_check_that_failed(
     demo: Board, tmp_path: Path, at: int, value: bytes, word: str
 ) -> None:
-    run = damaged(demo, tmp_path, at, value)
+    def change(data: bytearray, start: int) -> None:
+        data[start + at : start + at + len(value)] = value
+
+    run = boot_changed(demo, tmp_path, change, r"image is damaged: [^.]+\.")
     assert run.outcome.code is ExitCode.OK, run.outcome.reason
     assert word in run.log("boot").decode("ascii", "replace").lower()
     assert not (run.logs / "leon0.log").exists()
 
 
+def test_root_refuses_a_table_of_another_version_in_a_sound_image(demo: Board, tmp_path: Path) -> None:
+    def change(data: bytearray, start: int) -> None:
+        header = boot_image.ImageHeader.parse(bytes(data[start:]))
+        at = start + header.table_offset + 8
+        data[at : at + 4] = (99).to_bytes(4, "little")
+        body = bytes(data[start + boot_image.HEADER_BYTES : start + header.total_bytes])
+        changed = boot_image.ImageHeader.build({**header, "crc32": zlib.crc32(body)})
+        data[start : start + len(changed)] = changed
+
+    sentence = "root: the packed image fails its check: the system table's version is 99, allowed is 1"
+    run = boot_changed(demo, tmp_path, change, sentence)
+    assert run.outcome.code is ExitCode.OK, run.outcome.reason
+    assert not (run.logs / "leon0.log").exists()
+
+
 def test_the_command_line_writes_its_result_file(demo: Board, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    words = [sys.executable, "-m", "l4vm", "run", "demo", "--no-build", "--headless"]
-    words += ["--timeout", str(PROMPT_S), "--until", "leon0=# ", "--send", "leon0=uname -m\\n"]
+    words = [sys.executable, "-m", "l4vm", "run", "demo", "--no-build", "--headless", "--icount"]
+    words += ["--timeout", str(ICOUNT_S), "--until", "leon0=# ", "--send", "leon0=uname -m\\n"]
     words += ["--until", "leon0=sparc", "--json", str(out), "--logs", str(tmp_path / "logs")]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     result = json.loads(out.read_text())
     assert result["exit_code"] == 0
     assert [match["channel"] for match in result["matches"]] == ["leon0", "leon0"]
+    assert result["realtime"][0]["misses"] == 0
     assert set(result["realtime"][0]["latency_insns"]) == {"min", "median", "max"}
     assert Path(result["channels"]["leon0"]).exists()
