@@ -130,6 +130,7 @@ void xl_block_flush(struct xl_cpu *cpu)
     for (uint32_t n = 1; n <= vm->blocks; n++)
         xl_block_drop(cpu, n);
     vm->code_used = vm->code_start;
+    vm->directs[0] = vm->directs[1] = 0;
     vm->stats.code_flushes++;
 }
 
@@ -145,6 +146,7 @@ static void half_switch(struct xl_cpu *cpu)
         if (vm->block[n].live && vm->block[n].code_offset >= low && vm->block[n].code_offset < high)
             xl_block_drop(cpu, n);
     vm->code_used = low;
+    vm->directs[to_second] = 0;
     vm->stats.code_flushes++;
 }
 

@@ -28,6 +28,11 @@ enum {
     XL_GRANULE_BITS = 6, /* 64 granules a page for code marks */
     XL_SLICE_INSNS = 200000,
     XL_REGION_BLOCKS = 12, /* of a region at most */
+    XL_SPANS = 16,             /* linear stretches that a window shows */
+    XL_SPAN_BYTES = 1 << 16,   /* the smallest worth a mapping */
+    XL_WINDOW_SPLITS = 8000,   /* pages whose rights differ from their neighbours', before windows are given up */
+    XL_DIRECT_MAX = 1 << 15,   /* accesses through windows in a half of the code cache */
+    XL_DIRECT_FAULTS = 4,      /* of one access, before it goes straight to its slow form */
     XL_REGION_HOT = 2,     /* slices that ended at a block before a region is made around it */
 };
 #define XL_PAGE_MASK ((uint32_t)XL_PAGE_BYTES - 1)
@@ -46,6 +51,23 @@ struct xl_tlb_entry {
 struct xl_linear {
     uint32_t base, limit[4]; /* all limits 0: there is none */
     uint64_t addend;
+};
+
+/* RAM that a window shows: guest-virtual va .. va + bytes at physical pa. */
+struct xl_span {
+    uint32_t va;
+    bool write;
+    uint64_t bytes, pa;
+};
+
+struct xl_window {
+    unsigned count;
+    struct xl_span span[XL_SPANS];
+};
+
+/* An access through a window in translated code: where it is, where its slow form is, and how often it faulted. Offsets in the code cache; sorted, a table for each half. */
+struct xl_direct {
+    uint32_t at, cold, faults;
 };
 
 /* An instruction page: virtual page and mode -> physical page. */
@@ -114,6 +136,8 @@ struct xl_cpu {
     struct xl_fault fault;
     bool raised;       /* env.exception is pending */
     struct xl_linear linear[XL_MMU_MAX];
+    unsigned selected; /* window that gs reaches; XL_WINDOWS: none */
+    struct xl_window window[XL_MMU_MAX];
     struct xl_tlb_entry tlb[XL_MMU_MAX][XL_TLB_ENTRIES];
     struct xl_jump_entry jump[XL_JUMP_ENTRIES];
     struct xl_itlb_entry itlb[XL_ITLB_ENTRIES];
@@ -163,6 +187,10 @@ struct xl_vm {
     uint32_t *hash;
     uint64_t code_used;       /* bytes of the code cache in use, bump allocated */
     uint64_t code_start;      /* first byte behind the thunks */
+    struct xl_direct *direct[2]; /* [XL_DIRECT_MAX] of each half; NULL: no windows */
+    uint32_t directs[2];
+    uint8_t *page_guarded;    /* of each RAM page: windows show it read-only, for the code in it */
+    uint32_t splits;
     struct ir_block *ir;
     struct ir_known *known;
     void *emitter;            /* host/x64's scratch */
@@ -208,6 +236,13 @@ bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa);
 void xl_attention(struct xl_cpu *cpu);
 _Noreturn void xl_unwind(struct xl_cpu *cpu);
 void xl_tlb_protect_code(struct xl_cpu *cpu, uint64_t page_pa);
+/* rt/window.c */
+bool xl_windows(const struct xl_vm *vm);
+void xl_window_note(struct xl_cpu *cpu, unsigned mmu, uint32_t va, uint64_t pa, uint64_t bytes, bool write);
+void xl_window_check(struct xl_cpu *cpu, unsigned mmu);
+void xl_window_guard(struct xl_cpu *cpu, uint64_t page_pa);
+void xl_window_select(struct xl_cpu *cpu);
+void xl_window_leave(struct xl_cpu *cpu);
 /* rt/block.c */
 uint32_t xl_block_find(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t page_pa);
 uint32_t xl_block_make(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t page_pa);
@@ -237,6 +272,7 @@ uint64_t emit_scratch_bytes(void);
 bool emit_init(struct xl_vm *vm);
 bool emit_block(struct xl_cpu *cpu, struct ir_block *b, uint32_t number, bool *cache_full);
 bool emit_region(struct xl_cpu *cpu, const struct xl_loop *loop, uint32_t number, bool *cache_full);
+void emit_direct_patch(struct xl_vm *vm, uint32_t at, uint32_t cold);
 void emit_patch_jump(struct xl_vm *vm, uint32_t jump_offset, uint32_t target_offset);
 /* host/x64/enter.S */
 uint64_t xl_enter(struct xl_cpu *cpu, const void *code);

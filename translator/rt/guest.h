@@ -97,6 +97,7 @@ struct xl_guest {
     void (*translate)(struct xl_ctx *x, uint32_t word);
     bool (*walk)(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsigned mmu, struct mmu_walk *out);
     unsigned (*fetch_mmu)(uint32_t mode);  /* which mmu index instructions are fetched through in this mode */
+    unsigned (*data_mmu)(uint32_t mode);   /* and plain loads and stores; NULL: the same */
     void (*deliver_fault)(struct xl_cpu *cpu, const struct xl_fault *f);  /* memory fault -> trap entry; env pc/npc are those of the faulting instruction */
     void (*deliver_exception)(struct xl_cpu *cpu, uint32_t exception);    /* RAISE_IF, xl_raise */
     bool (*take_interrupt)(struct xl_cpu *cpu);  /* if env.irq_level or irq_own is to be taken now: enter it, true */
@@ -118,7 +119,7 @@ void xl_store(struct xl_cpu *cpu, gva_t va, struct ir_mem mem, uint64_t value);
 /* Access at a physical address (MMU bypass ASIs, table walks): false when nothing is there. Big-endian value as the guest sees it. */
 bool xl_phys_load(struct xl_cpu *cpu, gpa_t pa, unsigned size, uint64_t *value);
 bool xl_phys_store(struct xl_cpu *cpu, gpa_t pa, unsigned size, uint64_t value);
-/* Drop cached translations: one page of an mmu index (-1: all indices), or everything. */
+/* Drop cached translations: one page of an mmu index (-1: all indices), or everything. Call it behind the change: what windows show is walked again. */
 void xl_tlb_flush_page(struct xl_cpu *cpu, int mmu, gva_t va);
 void xl_tlb_flush(struct xl_cpu *cpu, int mmu);
 /* The guest says its instruction memory changed (FLUSH). Stores are watched anyway. */

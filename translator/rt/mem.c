@@ -110,7 +110,7 @@ static void fault_at(struct xl_cpu *cpu, enum xl_fault_kind kind, enum mmu_acces
     xl_fault(cpu, &f);
 }
 
-/* Remember the linear stretch around va when it is larger than the one that is known, or the known one does not hold va. */
+/* Remember the linear stretch around va when it is larger than the one that is known, or the known one does not hold va; and show it in a window. */
 static void linear_note(struct xl_cpu *cpu, uint32_t va, unsigned mmu, const struct mmu_walk *walk, const struct place *place)
 {
     struct xl_linear *l = &cpu->linear[mmu];
@@ -119,6 +119,7 @@ static void linear_note(struct xl_cpu *cpu, uint32_t va, unsigned mmu, const str
     uint64_t high = first_pa + span < end ? first_pa + span : end;
 
     base += low - first_pa;
+    xl_window_note(cpu, mmu, (uint32_t)base, low, high - low, walk->write);
     if (high - low <= l->limit[0] && va - l->base < l->limit[0])
         return;
     l->base = (uint32_t)base;
@@ -322,6 +323,7 @@ void xl_tlb_flush(struct xl_cpu *cpu, int mmu)
         if (mmu < 0 || mmu == m) {
             memset(cpu->tlb[m], 0xff, sizeof cpu->tlb[m]);
             cpu->linear[m] = (struct xl_linear){0};
+            xl_window_check(cpu, (unsigned)m);
         }
     memset(cpu->itlb, 0xff, sizeof cpu->itlb);
     jump_flush(cpu);
@@ -335,8 +337,10 @@ void xl_tlb_flush_page(struct xl_cpu *cpu, int mmu, gva_t va)
         struct xl_tlb_entry *e = &cpu->tlb[m][(va.v >> XL_PAGE_BITS) & (XL_TLB_ENTRIES - 1)];
         if ((mmu < 0 || mmu == m) && (e->tag_read == page || e->tag_write == page))
             e->tag_read = e->tag_write = XL_TLB_NONE;
-        if (mmu < 0 || mmu == m)
+        if (mmu < 0 || mmu == m) {
             cpu->linear[m] = (struct xl_linear){0};
+            xl_window_check(cpu, (unsigned)m);
+        }
     }
     cpu->itlb[(va.v >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)].pa = UINT64_MAX;
     for (unsigned i = 0; i < XL_JUMP_ENTRIES; i++)
@@ -349,6 +353,7 @@ void xl_tlb_protect_code(struct xl_cpu *cpu, uint64_t page_pa)
 {
     uint64_t host = (uint64_t)(uintptr_t)xl_ram_at(cpu->vm, page_pa, XL_PAGE_BYTES);
 
+    xl_window_guard(cpu, page_pa);
     for (unsigned m = 0; m < cpu->guest->mmu_count; m++)
         for (unsigned i = 0; i < XL_TLB_ENTRIES; i++) {
             struct xl_tlb_entry *e = &cpu->tlb[m][i];

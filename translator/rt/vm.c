@@ -31,7 +31,7 @@ uint64_t xl_arena_bytes(const struct xl_config *config)
     uint64_t tables = padded(sizeof(struct xl_vm)) + padded(sizeof(struct xl_cpu)) + padded(pages * sizeof(uint64_t)) +
                       padded(pages * sizeof(uint32_t)) + padded((XL_BLOCKS_MAX + 1) * sizeof(struct xl_block)) +
                       padded(XL_HASH_ENTRIES * sizeof(uint32_t)) + padded(sizeof(struct ir_block)) + padded(sizeof(struct ir_known)) +
-                      padded(emit_scratch_bytes());
+                      padded(emit_scratch_bytes()) + padded(pages) + 2 * padded(XL_DIRECT_MAX * sizeof(struct xl_direct));
 
     return tables + MACHINE_BYTES;
 }
@@ -93,7 +93,10 @@ static bool tables_make(struct xl_vm *vm)
     vm->ir = xl_alloc(vm, sizeof *vm->ir);
     vm->known = xl_alloc(vm, sizeof *vm->known);
     vm->emitter = xl_alloc(vm, emit_scratch_bytes());
-    return vm->cpu && vm->code_granules && vm->page_blocks && vm->block && vm->hash && vm->ir && vm->known && vm->emitter;
+    vm->page_guarded = xl_alloc(vm, pages);
+    for (unsigned half = 0; half < 2 && xl_windows(vm); half++)
+        vm->direct[half] = xl_alloc(vm, XL_DIRECT_MAX * sizeof(struct xl_direct));
+    return vm->cpu && vm->code_granules && vm->page_blocks && vm->block && vm->hash && vm->ir && vm->known && vm->emitter && vm->page_guarded;
 }
 
 struct xl_vm *xl_create(const struct xl_config *config, const struct xl_port *port, char *error, size_t error_bytes)
@@ -112,6 +115,7 @@ struct xl_vm *xl_create(const struct xl_config *config, const struct xl_port *po
     struct xl_cpu *cpu = vm->cpu;
     cpu->vm = vm;
     cpu->guest = machine->guest;
+    cpu->selected = XL_WINDOWS;
     cpu->env.bank[0] = (uint32_t *)(void *)cpu->guest_state;
     if (machine->guest->state_bytes > sizeof cpu->guest_state)
         return refuse(error, error_bytes, "the guest CPU's state does not fit the core's room for it");

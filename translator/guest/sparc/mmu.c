@@ -77,7 +77,7 @@ bool sparc_mmu_walk(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsign
     uint64_t inside = (1ull << level_shift[e.level]) - 1;
     uint64_t base = (uint64_t)(e.word & 0xffffff00u) << 4;
     *out = (struct mmu_walk){.page = {(base & ~inside) | (va.v & inside & ~0xfffull)},
-                             .read = rights & R,
+                             .read = (rights & R) && (marked & PTE_R),
                              .write = (rights & W) && (marked & PTE_M),
                              .exec = rights & E,
                              .span_bits = level_shift[e.level]};
@@ -145,9 +145,10 @@ bool sparc_mmu_reg_set(struct xl_cpu *cpu, uint32_t reg, uint32_t value)
 
     switch (reg >> 8 & 31) {
     case 0:
-        if ((s->mmu_control ^ control) & MMU_E)
+        if (s->mmu_control != control) {
+            s->mmu_control = control;
             xl_tlb_flush(cpu, -1);
-        s->mmu_control = control;
+        }
         return true;
     case 1: s->mmu_table = value & ~3u; break;
     case 2: s->mmu_context = value & 255; break;

@@ -109,6 +109,31 @@ static inline void x64_rx(struct x64 *a, unsigned op, unsigned w, unsigned reg, 
         x64_d(a, (uint32_t)disp);
 }
 
+/* gs:[base + disp] with a 32-bit address, base X64_NO_REG: gs:[disp]. Always with a REX prefix, so that byte registers need no form of their own and every access is at least five bytes long. */
+static inline void x64_gs(struct x64 *a, unsigned op, unsigned w, unsigned reg, unsigned base, int32_t disp)
+{
+    x64_b(a, 0x65);
+    x64_b(a, 0x67);
+    x64_b(a, 0x40 | w << 3 | (reg >> 3) << 2 | (base == X64_NO_REG ? 0 : base >> 3));
+    x64_opcode(a, op);
+    if (base != X64_NO_REG) {
+        x64_modrm_disp(a, reg, base, disp);
+        return;
+    }
+    x64_b(a, (reg & 7) << 3 | 4);
+    x64_b(a, 0x25);
+    x64_d(a, (uint32_t)disp);
+}
+
+/* test byte reg, imm */
+static inline void x64_test8(struct x64 *a, unsigned reg, unsigned imm)
+{
+    x64_b(a, 0x40 | reg >> 3);
+    x64_b(a, 0xf6);
+    x64_b(a, 0xc0 | (reg & 7));
+    x64_b(a, imm);
+}
+
 static inline void x64_mov(struct x64 *a, unsigned dst, unsigned src)
 {
     if (dst != src)

@@ -224,26 +224,43 @@ static void arg_or_const(struct emit *e, unsigned to, unsigned reg, uint16_t ref
 
 static void cold_access(struct emit *e, const struct emit_cold *c, const struct ir_op *op)
 {
+    bool is_store = c->kind == COLD_STORE || c->kind == COLD_STORE_PROBE;
+
     homes_store(e);
     emit_site(e, c->insn, c->passed, c->reg_npc);
     x64_store_imm(&e->a, xl_mem_bits(op->mem), RBP, CPU(site.mem));
-    if (c->kind == COLD_STORE)
+    if (is_store)
         x64_mov64(&e->a, RAX, c->reg_b);
     arg_or_const(e, RCX, c->reg_a, op->arg[0]);
-    x64_call_to(&e->a, c->kind == COLD_STORE ? e->store : e->load);
-    if (c->kind != COLD_STORE)
+    if (c->disp)
+        x64_alu_imm(&e->a, ALU_ADD, 0, RCX, c->disp);
+    x64_call_to(&e->a, is_store ? e->store : e->load);
+    if (!is_store)
         x64_mov64(&e->a, c->reg_result, RAX);
     x64_jmp_to(&e->a, c->back);
+}
+
+/* The access through a window goes on here when it faults. */
+static void direct_note(struct emit *e, const uint8_t *at)
+{
+    struct xl_vm *vm = e->vm;
+
+    vm->direct[e->half][vm->directs[e->half]++] = (struct xl_direct){.at = (uint32_t)(at - vm->port.code_rw), .cold = (uint32_t)(e->a.p - vm->port.code_rw)};
+    vm->stats.direct_made++;
 }
 
 static void cold_emit(struct emit *e, const struct emit_cold *c)
 {
     const struct ir_op *op = &e->ir->op[c->op];
 
-    x64_fix(c->from, e->a.p);
+    if (c->from)
+        x64_fix(c->from, e->a.p);
+    if (c->direct)
+        direct_note(e, c->direct);
     switch (c->kind) {
-    case COLD_LOAD_PROBE: {
-        uint8_t *miss = emit_load_probe(e, c, op);
+    case COLD_LOAD_PROBE:
+    case COLD_STORE_PROBE: {
+        uint8_t *miss = emit_probe(e, c, op);
         x64_fix(miss, e->a.p);
         cold_access(e, c, op);
         break;
@@ -328,10 +345,15 @@ static void body(struct emit *e)
         cold_emit(e, &e->cold[i]);
 }
 
+static uint64_t half_middle(const struct xl_vm *vm)
+{
+    return (vm->code_start + vm->port.code_bytes) / 2 & ~(uint64_t)15;
+}
+
 /* The end of the half of the cache that is being filled; the first half never ends exactly where the second begins. */
 static uint64_t half_end(const struct xl_vm *vm)
 {
-    uint64_t middle = (vm->code_start + vm->port.code_bytes) / 2 & ~(uint64_t)15;
+    uint64_t middle = half_middle(vm);
 
     return vm->code_used < middle ? middle - 16 : vm->port.code_bytes;
 }
@@ -352,6 +374,8 @@ static void begin(struct emit *e, struct xl_cpu *cpu, uint32_t number)
     e->home_mask = 0;
     e->block->exits = 0;
     e->block->code_offset = (uint32_t)vm->code_used;
+    e->half = vm->code_used >= half_middle(vm);
+    e->directs = vm->directs[e->half];
 }
 
 /* The block in e->ir, which begins at pc. */
@@ -372,8 +396,10 @@ static bool finish(struct emit *e, bool *cache_full)
     struct xl_vm *vm = e->vm;
 
     *cache_full = e->full;
-    if (e->failed || e->full)
+    if (e->failed || e->full) {
+        vm->directs[e->half] = e->directs;
         return false;
+    }
     e->block->code_bytes = (uint32_t)((uint64_t)(e->a.p - vm->port.code_rw) - vm->code_used);
     vm->code_used = ((uint64_t)(e->a.p - vm->port.code_rw) + 15) & ~(uint64_t)15;
     return true;
@@ -426,6 +452,13 @@ bool emit_region(struct xl_cpu *cpu, const struct xl_loop *loop, uint32_t number
     for (unsigned i = 0; i < e->jumps && !e->failed && !e->full; i++)
         x64_fix(e->jump[i].jump, e->label[e->jump[i].to]);
     return finish(e, cache_full);
+}
+
+/* An access through a window is at least as long as a jump. */
+void emit_direct_patch(struct xl_vm *vm, uint32_t at, uint32_t cold)
+{
+    vm->port.code_rw[at] = 0xe9;
+    x64_fix(vm->port.code_rw + at + 1, vm->port.code_rw + cold);
 }
 
 void emit_patch_jump(struct xl_vm *vm, uint32_t jump_offset, uint32_t target_offset)

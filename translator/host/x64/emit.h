@@ -18,7 +18,7 @@ enum {
     EMIT_SLOTS = 128,
     EMIT_COLD_MAX = 384,
     EMIT_ROOM = 320,       /* bytes that one op may take at most, its calls and spills included */
-    EMIT_COLD_ROOM = 256,  /* bytes that one cold piece may take */
+    EMIT_COLD_ROOM = 320,  /* bytes that one cold piece may take */
     EMIT_HOMES = 6,
     EMIT_WORDS = 128,      /* of a bank that may have a home */
     EMIT_JUMPS = 64,       /* between the blocks of a region */
@@ -30,7 +30,7 @@ struct emit_value {
     uint16_t uses;
     uint8_t reg;    /* X64_NO_REG: not in a register */
     uint8_t slot;   /* 0xff: not on the stack */
-    bool deferred;  /* a comparison that its only user makes itself */
+    bool deferred;  /* a comparison or address that its only user makes itself */
     uint8_t home;   /* lives in this home (number + 1) */
     uint8_t hint;   /* will be put into this home (number + 1), and nothing looks there before */
 };
@@ -48,7 +48,7 @@ struct emit_jump {
     unsigned to;
 };
 
-enum emit_cold_kind { COLD_LOAD, COLD_LOAD_PROBE, COLD_STORE, COLD_FLAGS, COLD_RAISE, COLD_EXIT, COLD_IND, COLD_BUDGET };
+enum emit_cold_kind { COLD_LOAD, COLD_LOAD_PROBE, COLD_STORE, COLD_STORE_PROBE, COLD_FLAGS, COLD_RAISE, COLD_EXIT, COLD_IND, COLD_BUDGET };
 
 /* A piece of code behind the block, reached by a forward jump. */
 struct emit_cold {
@@ -57,7 +57,9 @@ struct emit_cold {
     uint16_t insn;      /* the instruction that it belongs to */
     uint16_t passed;    /* INSN marks passed */
     bool ends;
-    uint8_t *from;      /* rel32 that jumps here */
+    uint8_t *from;      /* rel32 that jumps here; NULL: none does */
+    uint8_t *direct;    /* access through a window whose slow form this is, NULL */
+    int32_t disp;       /* the address is reg_a + disp */
     uint8_t *back;
 };
 
@@ -68,6 +70,8 @@ struct emit {
     struct ir_block *ir;
     struct xl_block *block;
     uint32_t number;
+    unsigned half;       /* of the code cache */
+    uint32_t directs;    /* recorded before this block */
     unsigned op;         /* index of the op in work */
     unsigned passed;     /* INSN marks passed */
     uint16_t insn_op;    /* the running INSN */
@@ -122,7 +126,8 @@ enum x64_cc emit_test(struct emit *e, uint16_t ref);
 /* memory.c */
 void emit_load(struct emit *e, const struct ir_op *op);
 void emit_store(struct emit *e, const struct ir_op *op);
-uint8_t *emit_load_probe(struct emit *e, const struct emit_cold *c, const struct ir_op *op);
+uint8_t *emit_probe(struct emit *e, const struct emit_cold *c, const struct ir_op *op);
+bool emit_is_direct(const struct emit *e, const struct ir_op *op, uint32_t pc);
 /* emit.c */
 struct emit_cold *emit_cold_new(struct emit *e, enum emit_cold_kind kind, uint8_t *from);
 void emit_site(struct emit *e, unsigned insn_op, unsigned passed, unsigned npc_reg);

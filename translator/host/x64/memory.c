@@ -26,16 +26,21 @@ static int32_t addend_of(const struct ir_mem *mem)
     return table_of(mem) + (int32_t)offsetof(struct xl_tlb_entry, addend);
 }
 
-/* The probe of an address in a register: behind it [rax + va] is the host address. Returns the jump of a miss. */
-static uint8_t *probe_reg(struct emit *e, const struct ir_mem *mem, unsigned va, bool is_store)
+static void address(struct emit *e, unsigned to, unsigned base, int32_t disp)
+{
+    if (disp)
+        x64_rm(&e->a, 0x8d, 0, to, base, disp);
+    else
+        x64_mov(&e->a, to, base);
+}
+
+/* The probe of the address base + disp: behind it rax + address is the host address. Returns the jump of a miss. */
+static uint8_t *probe_reg(struct emit *e, const struct ir_mem *mem, unsigned base, int32_t disp, bool is_store)
 {
     uint32_t low = mem->unaligned ? 0 : mem->size - 1u;
 
-    x64_mov(&e->a, RCX, va);
-    if (mem->unaligned && mem->size > 1)
-        x64_rm(&e->a, 0x8d, 0, RAX, va, mem->size - 1);
-    else
-        x64_mov(&e->a, RAX, va);
+    address(e, RCX, base, disp);
+    address(e, RAX, base, disp + (mem->unaligned ? mem->size - 1 : 0));
     x64_shift_imm(&e->a, SHIFT_SHR, 0, RCX, INDEX_SHIFT);
     x64_alu_imm(&e->a, ALU_AND, 0, RAX, (int32_t)(~XL_PAGE_MASK | low));
     x64_alu_imm(&e->a, ALU_AND, 0, RCX, INDEX_MASK);
@@ -64,7 +69,7 @@ static uint8_t *probe(struct emit *e, const struct ir_mem *mem, uint16_t address
         return miss;
     }
     *index = regs_use(e, address);
-    return probe_reg(e, mem, *index, is_store);
+    return probe_reg(e, mem, *index, 0, is_store);
 }
 
 /* Does the address translation have a linear stretch now, and may this load try it first? */
@@ -91,20 +96,29 @@ static uint8_t *probe_linear(struct emit *e, const struct ir_mem *mem, unsigned 
     return other;
 }
 
-static void access(struct emit *e, unsigned op, unsigned w, unsigned reg, unsigned index)
+/* Where an access goes: [rax + index], [rax] when index is none; or gs:[index + disp] in the window. */
+struct operand {
+    bool window;
+    unsigned index;
+    int32_t disp;
+};
+
+static void access(struct emit *e, unsigned op, unsigned w, unsigned reg, struct operand at)
 {
-    if (index == X64_NO_REG)
+    if (at.window)
+        x64_gs(&e->a, op, w, reg, at.index, at.disp);
+    else if (at.index == X64_NO_REG)
         x64_rm(&e->a, op, w, reg, RAX, 0);
     else
-        x64_rx(&e->a, op, w, reg, RAX, index, 0);
+        x64_rx(&e->a, op, w, reg, RAX, at.index, 0);
 }
 
-static void load_value(struct emit *e, const struct ir_mem *mem, unsigned d, unsigned index)
+static void load_value(struct emit *e, const struct ir_mem *mem, unsigned d, struct operand at)
 {
     switch (mem->size) {
-    case 1: access(e, mem->sign ? 0x0fbe : 0x0fb6, 0, d, index); return;
+    case 1: access(e, mem->sign ? 0x0fbe : 0x0fb6, 0, d, at); return;
     case 2:
-        access(e, mem->sign && mem->little ? 0x0fbf : 0x0fb7, 0, d, index);
+        access(e, mem->sign && mem->little ? 0x0fbf : 0x0fb7, 0, d, at);
         if (mem->little)
             return;
         x64_b(&e->a, 0x66); /* rol d16, 8 */
@@ -114,19 +128,139 @@ static void load_value(struct emit *e, const struct ir_mem *mem, unsigned d, uns
         return;
     default:
         if (!mem->little && e->has_movbe) {
-            access(e, 0x0f38f0, mem->size == 8, d, index);
+            access(e, 0x0f38f0, mem->size == 8, d, at);
             return;
         }
-        access(e, 0x8b, mem->size == 8, d, index);
+        access(e, 0x8b, mem->size == 8, d, at);
         if (!mem->little)
             x64_bswap(&e->a, mem->size == 8, d);
         return;
     }
 }
 
+/* The value in the order of memory: in its own register where the store can turn it or need not, else in rcx. */
+static unsigned in_order(struct emit *e, const struct ir_mem *mem, unsigned v)
+{
+    if (mem->little || mem->size == 1 || (mem->size > 2 && e->has_movbe))
+        return v;
+    x64_mov64(&e->a, RCX, v);
+    if (mem->size == 2) {
+        x64_b(&e->a, 0x66);
+        x64_shift_imm(&e->a, SHIFT_ROL, 0, RCX, 8);
+    } else {
+        x64_bswap(&e->a, mem->size == 8, RCX);
+    }
+    return RCX;
+}
+
+/* One host instruction; v is in the order of memory. */
+static void store_value(struct emit *e, const struct ir_mem *mem, unsigned v, struct operand at)
+{
+    if (mem->size == 1 && at.window) {
+        access(e, 0x88, 0, v, at);
+    } else if (mem->size == 1) {
+        x64_rm8(&e->a, 0x88, v, RAX, at.index);
+    } else if (mem->size == 2) {
+        x64_b(&e->a, 0x66);
+        access(e, 0x89, 0, v, at);
+    } else {
+        access(e, !mem->little && e->has_movbe ? 0x0f38f1 : 0x89, mem->size == 8, v, at);
+    }
+}
+
+/* --- through a window --- */
+
+/* Does this access, of the instruction at pc, go through the window? */
+bool emit_is_direct(const struct emit *e, const struct ir_op *op, uint32_t pc)
+{
+    const struct xl_guest *guest = e->cpu->guest;
+    unsigned window = guest->data_mmu ? guest->data_mmu(e->block->mode) : guest->fetch_mmu(e->block->mode);
+    uint64_t constant;
+
+    if (!e->vm->direct[0] || op->mem.mmu != window || !e->cpu->window[window].count || xl_site_is_device(e->cpu, pc))
+        return false;
+    if (regs_const(e, op->arg[0], &constant) && !op->mem.unaligned && constant & (op->mem.size - 1u))
+        return false;
+    return e->vm->directs[e->half] + EMIT_COLD_MAX < XL_DIRECT_MAX;
+}
+
+/* The address as an operand. */
+static struct operand window_of(struct emit *e, uint16_t ref)
+{
+    const struct ir_op *sum = &e->ir->op[ref];
+    struct operand at = {.window = true, .index = X64_NO_REG};
+    uint64_t constant;
+
+    if (regs_const(e, ref, &constant)) {
+        at.disp = (int32_t)(uint32_t)constant;
+        return at;
+    }
+    if (e->value[ref].deferred) {
+        regs_imm(e, sum->arg[1], &at.disp);
+        ref = sum->arg[0];
+    }
+    at.index = regs_use(e, ref);
+    return at;
+}
+
+/* Leave for the slow form when the address is not aligned; NULL when that cannot be. */
+static uint8_t *check_aligned(struct emit *e, const struct ir_mem *mem, struct operand at)
+{
+    if (mem->unaligned || mem->size == 1 || at.index == X64_NO_REG)
+        return NULL;
+    x64_test8(&e->a, at.index, mem->size - 1u);
+    return x64_jcc(&e->a, CC_NE);
+}
+
+static struct emit_cold *cold_direct(struct emit *e, enum emit_cold_kind kind, struct operand at, uint8_t *misaligned)
+{
+    bool constant = at.index == X64_NO_REG;
+    struct emit_cold *c = emit_cold_new(e, constant ? (kind == COLD_LOAD_PROBE ? COLD_LOAD : COLD_STORE) : kind, misaligned);
+
+    c->reg_a = (uint8_t)at.index;
+    c->disp = constant ? 0 : at.disp;
+    c->direct = e->a.p;
+    return c;
+}
+
+static void direct_load(struct emit *e, const struct ir_op *op)
+{
+    struct ir_mem mem = op->mem;
+    unsigned d = regs_make(e), npc = emit_npc_reg(e);
+    struct operand at = window_of(e, op->arg[0]);
+    struct emit_cold *c = cold_direct(e, COLD_LOAD_PROBE, at, check_aligned(e, &mem, at));
+
+    c->reg_npc = (uint8_t)npc;
+    c->reg_result = (uint8_t)d;
+    load_value(e, &mem, d, at);
+    c->back = e->a.p;
+}
+
+static void direct_store(struct emit *e, const struct ir_op *op)
+{
+    struct ir_mem mem = op->mem;
+    unsigned npc = emit_npc_reg(e), v = regs_use(e, op->arg[1]);
+    struct operand at = window_of(e, op->arg[0]);
+    uint8_t *misaligned = check_aligned(e, &mem, at);
+    unsigned ordered = in_order(e, &mem, v);
+    struct emit_cold *c = cold_direct(e, COLD_STORE_PROBE, at, misaligned);
+
+    c->reg_npc = (uint8_t)npc;
+    c->reg_b = (uint8_t)v;
+    store_value(e, &mem, ordered, at);
+    c->back = e->a.p;
+}
+
+/* --- through linear stretch and soft TLB --- */
+
 void emit_load(struct emit *e, const struct ir_op *op)
 {
     struct ir_mem mem = op->mem;
+
+    if (emit_is_direct(e, op, e->ir->op[e->insn_op].to.pc)) {
+        direct_load(e, op);
+        return;
+    }
     unsigned d = regs_make(e); /* before the jump to cold code: what it spills must be spilled on both ways */
     unsigned index, npc = emit_npc_reg(e);
     bool linear = is_linear(e, op);
@@ -142,57 +276,19 @@ void emit_load(struct emit *e, const struct ir_op *op)
 
     c->reg_a = (uint8_t)index;
     c->reg_npc = (uint8_t)npc;
-    load_value(e, &mem, d, index);
+    load_value(e, &mem, d, (struct operand){.index = index});
     c->reg_result = (uint8_t)d;
     c->back = e->a.p;
-}
-
-/* In cold code, behind a linear stretch that did not hold the address: the TLB. Returns the jump of its miss. */
-uint8_t *emit_load_probe(struct emit *e, const struct emit_cold *c, const struct ir_op *op)
-{
-    struct ir_mem mem = op->mem;
-    uint8_t *miss = probe_reg(e, &mem, c->reg_a, false);
-
-    load_value(e, &mem, c->reg_result, c->reg_a);
-    x64_jmp_to(&e->a, c->back);
-    return miss;
-}
-
-/* The value in memory order goes through rcx unless it can be stored from its own register. */
-static void store_value(struct emit *e, const struct ir_mem *mem, unsigned v, unsigned index)
-{
-    unsigned w = mem->size == 8;
-
-    if (mem->size == 1) {
-        x64_rm8(&e->a, 0x88, v, RAX, index);
-        return;
-    }
-    if (mem->size == 2) {
-        if (!mem->little) {
-            x64_mov(&e->a, RCX, v);
-            x64_b(&e->a, 0x66);
-            x64_shift_imm(&e->a, SHIFT_ROL, 0, RCX, 8);
-            v = RCX;
-        }
-        x64_b(&e->a, 0x66);
-        access(e, 0x89, 0, v, index);
-        return;
-    }
-    if (!mem->little && e->has_movbe) {
-        access(e, 0x0f38f1, w, v, index);
-        return;
-    }
-    if (!mem->little) {
-        x64_mov64(&e->a, RCX, v);
-        x64_bswap(&e->a, w, RCX);
-        v = RCX;
-    }
-    access(e, 0x89, w, v, index);
 }
 
 void emit_store(struct emit *e, const struct ir_op *op)
 {
     struct ir_mem mem = op->mem;
+
+    if (emit_is_direct(e, op, e->ir->op[e->insn_op].to.pc)) {
+        direct_store(e, op);
+        return;
+    }
     unsigned index, npc = emit_npc_reg(e), v = regs_use(e, op->arg[1]);
     uint8_t *miss = probe(e, &mem, op->arg[0], true, &index);
     struct emit_cold *c = emit_cold_new(e, COLD_STORE, miss);
@@ -200,6 +296,27 @@ void emit_store(struct emit *e, const struct ir_op *op)
     c->reg_a = (uint8_t)index;
     c->reg_b = (uint8_t)v;
     c->reg_npc = (uint8_t)npc;
-    store_value(e, &mem, v, index);
+    store_value(e, &mem, in_order(e, &mem, v), (struct operand){.index = index});
     c->back = e->a.p;
+}
+
+/* In cold code, behind a window or a linear stretch that did not hold the address: the TLB. Returns the jump of its miss. */
+uint8_t *emit_probe(struct emit *e, const struct emit_cold *c, const struct ir_op *op)
+{
+    struct ir_mem mem = op->mem;
+    bool is_store = c->kind == COLD_STORE_PROBE;
+    uint8_t *miss = probe_reg(e, &mem, c->reg_a, c->disp, is_store);
+    struct operand at = {.index = c->reg_a};
+
+    if (c->disp) {
+        address(e, RCX, c->reg_a, c->disp);
+        x64_alu(&e->a, ALU_ADD, 1, RAX, RCX);
+        at.index = X64_NO_REG;
+    }
+    if (is_store)
+        store_value(e, &mem, in_order(e, &mem, c->reg_b), at);
+    else
+        load_value(e, &mem, c->reg_result, at);
+    x64_jmp_to(&e->a, c->back);
+    return miss;
 }

@@ -45,6 +45,33 @@ static void plan_deferred(struct emit *e, unsigned i)
             e->value[op->arg[k]].last = v->last;
 }
 
+/* An address made by adding a constant is made by the only access through it, when that goes through a window and has the alignment of the first summand. */
+static void plan_address(struct emit *e, unsigned access, uint32_t pc)
+{
+    const struct ir_op *op = &e->ir->op[access], *sum = &e->ir->op[op->arg[0]];
+    struct emit_value *v = &e->value[op->arg[0]];
+    int32_t imm;
+
+    if (sum->opcode != IR_OP_ADD || v->uses != 1 || !regs_imm(e, sum->arg[1], &imm) || !emit_is_direct(e, op, pc) || (imm & (op->mem.size - 1) && !op->mem.unaligned))
+        return;
+    v->deferred = true;
+    if (e->value[sum->arg[0]].last < access)
+        e->value[sum->arg[0]].last = (uint16_t)access;
+}
+
+static void plan_addresses(struct emit *e)
+{
+    uint32_t pc = 0;
+
+    for (unsigned i = 0; i < e->ir->count; i++) {
+        const struct ir_op *op = &e->ir->op[i];
+        if (op->opcode == IR_OP_INSN)
+            pc = op->to.pc;
+        else if (op->opcode == IR_OP_LD || op->opcode == IR_OP_LD64 || op->opcode == IR_OP_ST || op->opcode == IR_OP_ST64)
+            plan_address(e, i, pc);
+    }
+}
+
 /* May an op leave for C code that wants to know npc? */
 static bool wants_npc(const struct ir_op *op)
 {
@@ -118,6 +145,7 @@ void regs_plan(struct emit *e)
     }
     for (unsigned i = 0; i < e->ir->count; i++)
         plan_deferred(e, i);
+    plan_addresses(e);
     for (unsigned i = 0; i < e->ir->count && e->homes; i++)
         if (e->ir->op[i].opcode == IR_OP_PUT)
             plan_hint(e, i);

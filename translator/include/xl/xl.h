@@ -22,7 +22,7 @@ enum xl_time { XL_TIME_HOST, XL_TIME_INSN, XL_TIME_EXACT };
 enum xl_status { XL_OK, XL_BAD_ARG, XL_NO_MEMORY, XL_NOT_THERE };
 /* Why xl_run returned. */
 enum xl_stop { XL_STOP_BUDGET, XL_STOP_IDLE /* waits for an interrupt; deadline in xl_idle_until */, XL_STOP_HALT /* guest ended; code in xl_exit_code */, XL_STOP_REQUEST /* xl_request_stop */, XL_STOP_HOOK /* xl_hits says what */ };
-enum xl_switch { XL_NO_CHAIN = 1, XL_NO_DEAD_PUT = 2, XL_NO_FUSE = 4, XL_NO_FOLD = 8, XL_NO_JUMP_CACHE = 16, XL_NO_REGION = 32, XL_NO_LINEAR = 64 };
+enum xl_switch { XL_NO_CHAIN = 1, XL_NO_DEAD_PUT = 2, XL_NO_FUSE = 4, XL_NO_FOLD = 8, XL_NO_JUMP_CACHE = 16, XL_NO_REGION = 32, XL_NO_LINEAR = 64, XL_NO_DIRECT = 128 };
 
 /* Disks and networks that the guest sees as virtio devices. */
 enum { XL_DISKS_MAX = 4, XL_NETS_MAX = 2, XL_DISK_TAGS = 4, XL_DISK_REQUEST_BYTES = 65536, XL_DISK_ID_BYTES = 20, XL_FRAME_MAX = 1518 };
@@ -60,7 +60,15 @@ struct xl_port {
     enum xl_disk_answer (*disk_request)(void *arg, unsigned n, unsigned tag, enum xl_disk_op op, uint64_t sector, uint32_t sectors);
     /* Networks: a frame without its checksum, 14 to XL_FRAME_MAX bytes; dropped when there is no room for it. */
     void (*net_send)(void *arg, unsigned n, const uint8_t *frame, unsigned bytes);
+    /*
+     * Windows: for each of the guest's address translations 4 GiB of host addresses, where the guest-virtual address va lies at the window's base + va. Translated code reaches the
+     * selected one through gs. The core maps linear stretches of RAM there; an access that faults is brought to xl_window_fault. NULL: there are none, accesses go through the soft TLB.
+     */
+    bool (*window_map)(void *arg, unsigned window, uint32_t va, uint64_t ram_offset, uint64_t bytes, bool writable); /* whole pages; replaces what is there; false: no room */
+    void (*window_unmap)(void *arg, unsigned window, uint32_t va, uint64_t bytes);
+    void (*window_select)(void *arg, unsigned window); /* XL_WINDOWS: gs is again what it was before the first one was selected */
 };
+enum { XL_WINDOWS = 8 };
 
 struct xl_config {
     const char *machine;     /* "leon3" */
@@ -105,9 +113,13 @@ const char *xl_reg_name(struct xl_vm *vm, unsigned index); /* NULL past the end 
 
 struct xl_stats {
     uint64_t insns, insns_interp, blocks, blocks_translated_insns, host_bytes, chained, exits, tlb_misses, tlb_flushes, mmio, faults, interrupts,
-        code_flushes, smc_stores, dead_puts, fused, folded, regions, region_homes, linear_made, disk_requests, frames_out, frames_in;
+        code_flushes, smc_stores, dead_puts, fused, folded, regions, region_homes, linear_made, direct_made, direct_faults, windows_mapped, windows_dropped, disk_requests, frames_out, frames_in;
 };
 void xl_stats_get(struct xl_vm *vm, struct xl_stats *out);
+/*
+ * For the port, when the host instruction at host_pc faulted on va of a window: where to go on, 0 when it was none of ours. Async-signal-safe but for the port's own window functions.
+ */
+uint64_t xl_window_fault(struct xl_vm *vm, uint64_t host_pc, unsigned window, uint32_t va);
 uint64_t xl_state_hash(struct xl_vm *vm, bool with_ram); /* FNV-1a 64 over registers (and RAM) */
 
 /*

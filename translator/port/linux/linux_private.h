@@ -5,6 +5,7 @@
 #ifndef XL_LINUX_PRIVATE_H
 #define XL_LINUX_PRIVATE_H
 
+#include "windows.h"
 #include "xl_linux.h"
 
 enum { OUT_BYTES = 1 << 16 };
@@ -12,6 +13,7 @@ enum { OUT_BYTES = 1 << 16 };
 struct xl_linux {
     struct xl_vm *vm;
     struct xl_port port;
+    struct windows windows;
     struct xl_linux_io io;
     unsigned disks, nets;
     int place[XL_NETS_MAX]; /* at the hub */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The workstation's port. Guest RAM is anonymous memory; the code cache is one memfd mapped twice, writable here and executable there, so that no page
- * is ever both.
+ * The workstation's port. Guest RAM is a memfd, which windows.c maps again; the code cache is one mapped twice, writable here and executable there, so that no
+ * page is ever both.
  *
  * Source: mmap(2), memfd_create(2), ppoll(2).
  */
@@ -47,17 +47,27 @@ static void *map(uint64_t bytes, int protection, int flags, int fd)
     return at == MAP_FAILED ? NULL : at;
 }
 
+/* The descriptor of new shared memory, or -1. */
+static int shared_memory(const char *name, uint64_t bytes)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+
+    if (fd >= 0 && ftruncate(fd, (off_t)bytes)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 static bool code_cache_map(struct xl_port *port, uint64_t bytes)
 {
-    int fd = memfd_create("l4vm-code", MFD_CLOEXEC);
+    int fd = shared_memory("l4vm-code", bytes);
 
     if (fd < 0)
         return false;
-    if (!ftruncate(fd, (off_t)bytes)) {
-        port->code_rw = map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
-        port->code_rx = map(bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd);
-        port->code_bytes = bytes;
-    }
+    port->code_rw = map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+    port->code_rx = map(bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd);
+    port->code_bytes = bytes;
     close(fd);
     return port->code_rw && port->code_rx;
 }
@@ -67,7 +77,10 @@ static bool memory_map(struct xl_linux *l, const struct xl_config *config)
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
     l->ram_bytes = config->ram_bytes;
-    l->port.ram = map(config->ram_bytes, PROT_READ | PROT_WRITE, flags, -1);
+    l->windows.ram_fd = shared_memory("l4vm-ram", config->ram_bytes);
+    if (l->windows.ram_fd < 0)
+        return false;
+    l->port.ram = map(config->ram_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, l->windows.ram_fd);
     l->port.arena_bytes = xl_arena_bytes(config);
     l->port.arena = map(l->port.arena_bytes, PROT_READ | PROT_WRITE, flags, -1);
     return l->port.ram && l->port.arena && code_cache_map(&l->port, config->code_bytes ? config->code_bytes : CODE_BYTES_DEFAULT);
@@ -78,6 +91,7 @@ void xl_linux_destroy(struct xl_linux *l)
     if (!l)
         return;
     xl_linux_io_close(l);
+    windows_close(&l->windows);
     if (l->port.ram)
         munmap(l->port.ram, l->ram_bytes);
     if (l->port.arena)
@@ -94,12 +108,16 @@ struct xl_linux *xl_linux_create(const struct xl_config *config, const struct xl
     static const char no_memory[] = "the workstation has no memory for this machine, or its hub no place";
     struct xl_linux *l = calloc(1, sizeof *l);
 
+    if (l)
+        l->windows.ram_fd = -1;
     if (l && config->ram_bytes && memory_map(l, config) && xl_linux_io_open(l, config, io)) {
         l->port.arg = l;
         l->port.clock_ns = clock_ns;
         l->port.console_write = console_write;
+        windows_offer(&l->windows, &l->port);
         l->time = config->time;
         l->vm = xl_create(config, &l->port, error, error_bytes);
+        l->windows.vm = l->vm;
         if (l->vm)
             return l;
     } else if (error_bytes) {

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Windows: guest memory where the host's own MMU translates, so that a guest access is one host instruction.
+ *
+ * A window shows the linear stretches of one of the guest's address translations (struct xl_span): all of RAM while the MMU is off, a kernel's large pages when it is on. Single small
+ * pages stay with the soft TLB, as mapping one costs more than it saves. Mappings outlive the guest's TLB flushes: a flush walks each span again and drops what has changed. Pages that hold
+ * translated code are shown read-only. An access that faults (a device, a page not shown, a store into code) goes on in its slow form behind the block; one that faults again and
+ * again is patched to go there at once. Switch: XL_NO_DIRECT; counters: direct_made, direct_faults, windows_mapped, windows_dropped.
+ */
+#include "rt/cpu.h"
+
+bool xl_windows(const struct xl_vm *vm)
+{
+    return vm->port.window_map && !(vm->config.switches & XL_NO_DIRECT) && vm->splits < XL_WINDOW_SPLITS;
+}
+
+static bool show(struct xl_cpu *cpu, unsigned mmu, uint32_t va, uint64_t pa, uint64_t bytes, bool write)
+{
+    struct xl_vm *vm = cpu->vm;
+
+    return vm->port.window_map(vm->port.arg, mmu, va, xl_ram_page(vm, pa) << XL_PAGE_BITS, bytes, write);
+}
+
+static void drop(struct xl_cpu *cpu, unsigned mmu, unsigned i)
+{
+    struct xl_vm *vm = cpu->vm;
+    struct xl_window *w = &cpu->window[mmu];
+
+    vm->port.window_unmap(vm->port.arg, mmu, w->span[i].va, w->span[i].bytes);
+    vm->stats.windows_dropped++;
+    w->span[i] = w->span[--w->count];
+}
+
+/* Show a page read-only in every window that shows it writable. */
+static void guard(struct xl_cpu *cpu, uint64_t page_pa, bool guarded)
+{
+    for (unsigned m = 0; m < cpu->guest->mmu_count; m++)
+        for (unsigned i = 0; i < cpu->window[m].count; i++) {
+            const struct xl_span *s = &cpu->window[m].span[i];
+            if (s->write && page_pa >= s->pa && page_pa - s->pa < s->bytes)
+                show(cpu, m, s->va + (uint32_t)(page_pa - s->pa), page_pa, XL_PAGE_BYTES, !guarded);
+        }
+    cpu->vm->page_guarded[xl_ram_page(cpu->vm, page_pa)] = guarded;
+}
+
+void xl_window_guard(struct xl_cpu *cpu, uint64_t page_pa)
+{
+    struct xl_vm *vm = cpu->vm;
+
+    if (!xl_windows(vm) || vm->page_guarded[xl_ram_page(vm, page_pa)])
+        return;
+    guard(cpu, page_pa, true);
+    if (++vm->splits == XL_WINDOW_SPLITS)
+        for (unsigned m = 0; m < cpu->guest->mmu_count; m++)
+            while (cpu->window[m].count)
+                drop(cpu, m, 0);
+}
+
+static bool overlap(const struct xl_span *s, uint32_t va, uint64_t bytes)
+{
+    return va < s->va + s->bytes && s->va < va + bytes;
+}
+
+/* A walk found that [va, va + bytes) is RAM from pa on, readable, and perhaps writable. */
+void xl_window_note(struct xl_cpu *cpu, unsigned mmu, uint32_t va, uint64_t pa, uint64_t bytes, bool write)
+{
+    struct xl_vm *vm = cpu->vm;
+    struct xl_window *w = &cpu->window[mmu];
+
+    if (!xl_windows(vm) || mmu >= XL_WINDOWS || bytes < XL_SPAN_BYTES)
+        return;
+    for (unsigned i = 0; i < w->count; i++) {
+        const struct xl_span *s = &w->span[i];
+        if (s->va == va && s->pa == pa && s->bytes == bytes && s->write >= write)
+            return;
+    }
+    for (unsigned i = w->count; i-- > 0;)
+        if (overlap(&w->span[i], va, bytes))
+            drop(cpu, mmu, i);
+    if (w->count == XL_SPANS || !show(cpu, mmu, va, pa, bytes, write))
+        return;
+    w->span[w->count++] = (struct xl_span){.va = va, .write = write, .bytes = bytes, .pa = pa};
+    vm->stats.windows_mapped++;
+    for (uint64_t page = 0; write && page < bytes; page += XL_PAGE_BYTES)
+        if (vm->page_guarded[xl_ram_page(vm, pa + page)])
+            show(cpu, mmu, va + (uint32_t)page, pa + page, XL_PAGE_BYTES, false);
+}
+
+/* Does the guest still translate the span as it did? */
+static bool holds(struct xl_cpu *cpu, unsigned mmu, const struct xl_span *s)
+{
+    struct mmu_walk walk = {0};
+
+    for (uint64_t done = 0; done < s->bytes; done += 1ull << walk.span_bits) {
+        uint64_t va = s->va + done;
+        if (!cpu->guest->walk(cpu, (gva_t){(uint32_t)va}, MMU_LOOK, mmu, &walk))
+            return false;
+        bool aligned = walk.span_bits >= 32 || !(va & ((1ull << walk.span_bits) - 1)) || !done;
+        if (walk.page.v != s->pa + done || !walk.read || walk.write < s->write || walk.span_bits <= XL_PAGE_BITS || !aligned)
+            return false;
+    }
+    return true;
+}
+
+/* The guest flushed: keep what is still so. */
+void xl_window_check(struct xl_cpu *cpu, unsigned mmu)
+{
+    struct xl_window *w = &cpu->window[mmu];
+
+    for (unsigned i = w->count; i-- > 0;)
+        if (!holds(cpu, mmu, &w->span[i]))
+            drop(cpu, mmu, i);
+}
+
+/* gs reaches the window of plain accesses in the present mode. */
+void xl_window_select(struct xl_cpu *cpu)
+{
+    struct xl_vm *vm = cpu->vm;
+
+    if (!vm->port.window_select)
+        return;
+    unsigned window = cpu->guest->data_mmu ? cpu->guest->data_mmu(cpu->env.mode) : cpu->guest->fetch_mmu(cpu->env.mode);
+    if (window != cpu->selected)
+        vm->port.window_select(vm->port.arg, window);
+    cpu->selected = window;
+}
+
+void xl_window_leave(struct xl_cpu *cpu)
+{
+    if (cpu->selected != XL_WINDOWS)
+        cpu->vm->port.window_select(cpu->vm->port.arg, XL_WINDOWS);
+    cpu->selected = XL_WINDOWS;
+}
+
+static struct xl_direct *find(struct xl_vm *vm, uint32_t at)
+{
+    for (unsigned half = 0; half < 2; half++) {
+        uint32_t low = 0, high = vm->directs[half];
+        while (low < high) {
+            uint32_t middle = (low + high) / 2;
+            if (vm->direct[half][middle].at < at)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        if (low < vm->directs[half] && vm->direct[half][low].at == at)
+            return &vm->direct[half][low];
+    }
+    return NULL;
+}
+
+/* Is the page shown read-only only because code was in it, which is gone? Then it may be written again. */
+static bool guard_is_stale(struct xl_cpu *cpu, unsigned window, uint32_t va)
+{
+    struct xl_vm *vm = cpu->vm;
+
+    for (unsigned i = 0; i < cpu->window[window].count; i++) {
+        const struct xl_span *s = &cpu->window[window].span[i];
+        uint64_t page_pa = s->pa + ((va & ~XL_PAGE_MASK) - s->va);
+        if (va < s->va || va - s->va >= s->bytes || !s->write)
+            continue;
+        uint64_t page = xl_ram_page(vm, page_pa);
+        if (vm->page_guarded[page] && !vm->code_granules[page]) {
+            guard(cpu, page_pa, false);
+            vm->splits--;
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t xl_window_fault(struct xl_vm *vm, uint64_t host_pc, unsigned window, uint32_t va)
+{
+    uint64_t at = host_pc - (uint64_t)(uintptr_t)vm->port.code_rx;
+
+    if (!vm->direct[0] || at >= vm->port.code_bytes)
+        return 0;
+    struct xl_direct *d = find(vm, (uint32_t)at);
+    if (!d)
+        return 0;
+    vm->stats.direct_faults++;
+    if (window < vm->cpu->guest->mmu_count && guard_is_stale(vm->cpu, window, va))
+        return host_pc;
+    if (++d->faults == XL_DIRECT_FAULTS)
+        emit_direct_patch(vm, d->at, d->cold);
+    return (uint64_t)(uintptr_t)vm->port.code_rx + d->cold;
+}
