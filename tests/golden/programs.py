@@ -16,7 +16,17 @@ from l4vm.binding.machine import Engine, Machine
 from tests.insn.words import CODE, DATA, NOP, PSR, RAM, STAY, alternate, alu, branch, fpop, imm, memory
 
 FOLDER = Path(__file__).parent
-SWITCHES = {"no_chain": 1, "no_dead_put": 2, "no_fuse": 4, "no_fold": 8, "no_jump_cache": 16}  # enum xl_switch
+SWITCHES = {  # enum xl_switch
+    "no_chain": 1,
+    "no_dead_put": 2,
+    "no_fuse": 4,
+    "no_fold": 8,
+    "no_jump_cache": 16,
+    "no_region": 32,
+    "no_direct": 128,
+    "no_linear_no_direct": 64 + 128,
+}
+WARM = CODE + 0x800
 _CALL = re.compile(r"48[ \n]b8((?:[ \n][0-9a-f]{2}){8})[ \n]ff[ \n]d0")  # movabs $helper, %rax; call *%rax
 
 
@@ -27,9 +37,18 @@ class Shown:
     title: str
     words: tuple[int, ...]
     switches: tuple[str, ...] = ()
+    is_warm: bool = False  # a load elsewhere comes before it, so that the core knows how memory is mapped
+    insns: int = 300
 
 
-COUNTERS = {"no_chain": "chained", "no_dead_put": "dead_puts", "no_fuse": "fused", "no_fold": "folded"}
+COUNTERS = {
+    "no_chain": "chained",
+    "no_dead_put": "dead_puts",
+    "no_fuse": "fused",
+    "no_fold": "folded",
+    "no_region": "regions",
+    "no_direct": "direct_made",
+}
 
 PROGRAMS: dict[str, Shown] = {
     "compare_and_branch": Shown(
@@ -65,6 +84,19 @@ PROGRAMS: dict[str, Shown] = {
             *(memory(4, 9, 8, 16), memory(5, 10, 8, 20), memory(7, 12, 8, 24), STAY),
         ),
     ),
+    "mapped_memory": Shown(
+        "loads and stores where a stretch of memory is known: through a window, else by its linear stretch",
+        (memory(0, 9), memory(9, 10, 8, 5), memory(3, 12, 8, 8), memory(4, 9, 8, 16), memory(5, 10, 8, 20), STAY),
+        ("no_direct", "no_linear_no_direct"),
+        is_warm=True,
+    ),
+    "region": Shown(
+        "a loop that runs long: its registers have homes",
+        (memory(0, 9), imm(0x14, 10, 10, 1), branch(9, -2), imm(0x00, 11, 9, 2), STAY),
+        ("no_region",),
+        is_warm=True,
+        insns=3_000_000,
+    ),
     "windows": Shown("save and restore, each checked against WIM", (imm(0x3C, 14, 14, -96), imm(0x3D, 8, 24, 1), STAY)),
     "multiply_divide": Shown("umulcc, then udiv by a register", (alu(0x1A, 10), alu(0x0E, 11, 10, 9), STAY)),
     "floating_point": Shown(
@@ -91,7 +123,10 @@ def run(name: str, switches: int) -> tuple[str, dict[str, int]]:
         machine.write(CODE, struct.pack(f">{len(shown.words)}I", *shown.words) + struct.pack(">I", STAY) * 16)
         machine["o0"], machine["o1"], machine["o7"], machine["y"] = DATA, PSR, CODE, 0
         machine["pc"] = CODE
-        machine.run(300)
+        if shown.is_warm:
+            machine.write(WARM, struct.pack(">3I", memory(0, 16), branch(8, (CODE - WARM) // 4 - 1), NOP))
+            machine["pc"], machine["o2"] = WARM, shown.insns // 4
+        machine.run(shown.insns)
         counters = machine.stats()
         return masked(machine.dump(CODE)), counters
 

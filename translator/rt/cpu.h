@@ -127,6 +127,7 @@ struct xl_cpu {
     struct xl_env env; /* first: its fields are reached with short displacements */
     struct xl_site site;
     uint64_t unwind_sp;
+    struct xl_cpu *self; /* for C: translated code may see the CPU at another address */
     struct xl_vm *vm;
     const struct xl_guest *guest;
     uint64_t parked;   /* budget taken away so that the core looks around */
@@ -136,7 +137,6 @@ struct xl_cpu {
     struct xl_fault fault;
     bool raised;       /* env.exception is pending */
     struct xl_linear linear[XL_MMU_MAX];
-    unsigned selected; /* window that gs reaches; XL_WINDOWS: none */
     struct xl_window window[XL_MMU_MAX];
     struct xl_tlb_entry tlb[XL_MMU_MAX][XL_TLB_ENTRIES];
     struct xl_jump_entry jump[XL_JUMP_ENTRIES];
@@ -239,10 +239,10 @@ void xl_tlb_protect_code(struct xl_cpu *cpu, uint64_t page_pa);
 /* rt/window.c */
 bool xl_windows(const struct xl_vm *vm);
 void xl_window_note(struct xl_cpu *cpu, unsigned mmu, uint32_t va, uint64_t pa, uint64_t bytes, bool write);
-void xl_window_check(struct xl_cpu *cpu, unsigned mmu);
+void xl_window_check(struct xl_cpu *cpu, unsigned mmu, uint32_t va, uint64_t bytes);
 void xl_window_guard(struct xl_cpu *cpu, uint64_t page_pa);
-void xl_window_select(struct xl_cpu *cpu);
-void xl_window_leave(struct xl_cpu *cpu);
+struct xl_cpu *xl_window_view(struct xl_cpu *cpu);
+unsigned xl_window_of(const struct xl_cpu *cpu, uint32_t mode);
 /* rt/block.c */
 uint32_t xl_block_find(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t page_pa);
 uint32_t xl_block_make(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t page_pa);
@@ -275,7 +275,7 @@ bool emit_region(struct xl_cpu *cpu, const struct xl_loop *loop, uint32_t number
 void emit_direct_patch(struct xl_vm *vm, uint32_t at, uint32_t cold);
 void emit_patch_jump(struct xl_vm *vm, uint32_t jump_offset, uint32_t target_offset);
 /* host/x64/enter.S */
-uint64_t xl_enter(struct xl_cpu *cpu, const void *code);
+uint64_t xl_enter(struct xl_cpu *cpu, const void *code, struct xl_cpu *view);
 uint64_t xl_call_unwindable(struct xl_cpu *cpu, uint64_t (*fn)(struct xl_cpu *, void *), void *arg);
 
 #endif

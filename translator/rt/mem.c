@@ -323,7 +323,7 @@ void xl_tlb_flush(struct xl_cpu *cpu, int mmu)
         if (mmu < 0 || mmu == m) {
             memset(cpu->tlb[m], 0xff, sizeof cpu->tlb[m]);
             cpu->linear[m] = (struct xl_linear){0};
-            xl_window_check(cpu, (unsigned)m);
+            xl_window_check(cpu, (unsigned)m, 0, 1ull << 32);
         }
     memset(cpu->itlb, 0xff, sizeof cpu->itlb);
     jump_flush(cpu);
@@ -337,10 +337,11 @@ void xl_tlb_flush_page(struct xl_cpu *cpu, int mmu, gva_t va)
         struct xl_tlb_entry *e = &cpu->tlb[m][(va.v >> XL_PAGE_BITS) & (XL_TLB_ENTRIES - 1)];
         if ((mmu < 0 || mmu == m) && (e->tag_read == page || e->tag_write == page))
             e->tag_read = e->tag_write = XL_TLB_NONE;
-        if (mmu < 0 || mmu == m) {
+        if (mmu >= 0 && mmu != m)
+            continue;
+        if (page - cpu->linear[m].base < cpu->linear[m].limit[0])
             cpu->linear[m] = (struct xl_linear){0};
-            xl_window_check(cpu, (unsigned)m);
-        }
+        xl_window_check(cpu, (unsigned)m, page, XL_PAGE_BYTES);
     }
     cpu->itlb[(va.v >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)].pa = UINT64_MAX;
     for (unsigned i = 0; i < XL_JUMP_ENTRIES; i++)

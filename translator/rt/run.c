@@ -224,8 +224,7 @@ static uint32_t step(struct xl_cpu *cpu, uint32_t from)
             if (from)
                 xl_block_chain(cpu, from, number);
             jump_fill(cpu, number);
-            xl_window_select(cpu);
-            uint64_t why = xl_enter(cpu, vm->port.code_rx + vm->block[number].code_offset);
+            uint64_t why = xl_enter(cpu, vm->port.code_rx + vm->block[number].code_offset, xl_window_view(cpu));
             vm->stats.exits++;
             if (why >= XL_LEAVE_EXIT)
                 return (uint32_t)((why - XL_LEAVE_EXIT) / 8);
@@ -262,7 +261,7 @@ static void clock_read(struct xl_vm *vm)
     }
 }
 
-static enum xl_stop run(struct xl_vm *vm, uint64_t insns)
+enum xl_stop xl_run(struct xl_vm *vm, uint64_t insns)
 {
     struct xl_cpu *cpu = vm->cpu;
     uint64_t end = vm->insns + insns;
@@ -295,13 +294,6 @@ static enum xl_stop run(struct xl_vm *vm, uint64_t insns)
     return XL_STOP_HALT;
 }
 
-enum xl_stop xl_run(struct xl_vm *vm, uint64_t insns)
-{
-    enum xl_stop why = run(vm, insns);
-
-    xl_window_leave(vm->cpu);
-    return why;
-}
 
 uint64_t xl_guest_ns(struct xl_vm *vm)
 {

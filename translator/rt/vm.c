@@ -81,6 +81,18 @@ static const char *config_check(const struct xl_config *c, const struct xl_port 
     return NULL;
 }
 
+static bool offers_windows(const struct xl_vm *vm)
+{
+    const struct xl_port *p = &vm->port;
+
+    if (!p->window_map || !p->window_unmap || vm->config.switches & XL_NO_DIRECT || p->arena_bytes > XL_WINDOW_BELOW - XL_WINDOW_GUARD)
+        return false;
+    for (unsigned i = 0; i < vm->machine->guest->mmu_count; i++)
+        if (!p->window[i])
+            return false;
+    return true;
+}
+
 static bool tables_make(struct xl_vm *vm)
 {
     uint64_t pages = vm->config.ram_bytes >> XL_PAGE_BITS;
@@ -94,7 +106,7 @@ static bool tables_make(struct xl_vm *vm)
     vm->known = xl_alloc(vm, sizeof *vm->known);
     vm->emitter = xl_alloc(vm, emit_scratch_bytes());
     vm->page_guarded = xl_alloc(vm, pages);
-    for (unsigned half = 0; half < 2 && xl_windows(vm); half++)
+    for (unsigned half = 0; half < 2 && offers_windows(vm); half++)
         vm->direct[half] = xl_alloc(vm, XL_DIRECT_MAX * sizeof(struct xl_direct));
     return vm->cpu && vm->code_granules && vm->page_blocks && vm->block && vm->hash && vm->ir && vm->known && vm->emitter && vm->page_guarded;
 }
@@ -115,7 +127,7 @@ struct xl_vm *xl_create(const struct xl_config *config, const struct xl_port *po
     struct xl_cpu *cpu = vm->cpu;
     cpu->vm = vm;
     cpu->guest = machine->guest;
-    cpu->selected = XL_WINDOWS;
+    cpu->self = cpu;
     cpu->env.bank[0] = (uint32_t *)(void *)cpu->guest_state;
     if (machine->guest->state_bytes > sizeof cpu->guest_state)
         return refuse(error, error_bytes, "the guest CPU's state does not fit the core's room for it");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Windows: guest memory where the host's own MMU translates, so that a guest access is one host instruction.
+ * Windows: guest memory where the host's own MMU translates, so that a guest access is one host instruction, [rbp + address + constant].
  *
  * A window shows the linear stretches of one of the guest's address translations (struct xl_span): all of RAM while the MMU is off, a kernel's large pages when it is on. Single small
  * pages stay with the soft TLB, as mapping one costs more than it saves. Mappings outlive the guest's TLB flushes: a flush walks each span again and drops what has changed. Pages that hold
@@ -11,7 +11,7 @@
 
 bool xl_windows(const struct xl_vm *vm)
 {
-    return vm->port.window_map && !(vm->config.switches & XL_NO_DIRECT) && vm->splits < XL_WINDOW_SPLITS;
+    return vm->direct[0] && vm->splits < XL_WINDOW_SPLITS && !(vm->hooks_on & (XL_ON_READ | XL_ON_WRITE));
 }
 
 static bool show(struct xl_cpu *cpu, unsigned mmu, uint32_t va, uint64_t pa, uint64_t bytes, bool write)
@@ -58,7 +58,7 @@ void xl_window_guard(struct xl_cpu *cpu, uint64_t page_pa)
 
 static bool overlap(const struct xl_span *s, uint32_t va, uint64_t bytes)
 {
-    return va < s->va + s->bytes && s->va < va + bytes;
+    return va < (uint64_t)s->va + s->bytes && s->va < va + bytes;
 }
 
 /* A walk found that [va, va + bytes) is RAM from pa on, readable, and perhaps writable. */
@@ -67,7 +67,7 @@ void xl_window_note(struct xl_cpu *cpu, unsigned mmu, uint32_t va, uint64_t pa, 
     struct xl_vm *vm = cpu->vm;
     struct xl_window *w = &cpu->window[mmu];
 
-    if (!xl_windows(vm) || mmu >= XL_WINDOWS || bytes < XL_SPAN_BYTES)
+    if (!xl_windows(vm) || bytes < XL_SPAN_BYTES)
         return;
     for (unsigned i = 0; i < w->count; i++) {
         const struct xl_span *s = &w->span[i];
@@ -102,34 +102,31 @@ static bool holds(struct xl_cpu *cpu, unsigned mmu, const struct xl_span *s)
     return true;
 }
 
-/* The guest flushed: keep what is still so. */
-void xl_window_check(struct xl_cpu *cpu, unsigned mmu)
+/* The guest flushed its translations of a range: keep what is still so. */
+void xl_window_check(struct xl_cpu *cpu, unsigned mmu, uint32_t va, uint64_t bytes)
 {
     struct xl_window *w = &cpu->window[mmu];
 
     for (unsigned i = w->count; i-- > 0;)
-        if (!holds(cpu, mmu, &w->span[i]))
+        if (overlap(&w->span[i], va, bytes) && (!xl_windows(cpu->vm) || !holds(cpu, mmu, &w->span[i])))
             drop(cpu, mmu, i);
 }
 
-/* gs reaches the window of plain accesses in the present mode. */
-void xl_window_select(struct xl_cpu *cpu)
+/* The window of plain accesses in a mode. */
+unsigned xl_window_of(const struct xl_cpu *cpu, uint32_t mode)
+{
+    return cpu->guest->data_mmu ? cpu->guest->data_mmu(mode) : cpu->guest->fetch_mmu(mode);
+}
+
+/* The CPU as translated code of the present mode sees it: the same memory, below its window. */
+struct xl_cpu *xl_window_view(struct xl_cpu *cpu)
 {
     struct xl_vm *vm = cpu->vm;
 
-    if (!vm->port.window_select)
-        return;
-    unsigned window = cpu->guest->data_mmu ? cpu->guest->data_mmu(cpu->env.mode) : cpu->guest->fetch_mmu(cpu->env.mode);
-    if (window != cpu->selected)
-        vm->port.window_select(vm->port.arg, window);
-    cpu->selected = window;
-}
-
-void xl_window_leave(struct xl_cpu *cpu)
-{
-    if (cpu->selected != XL_WINDOWS)
-        cpu->vm->port.window_select(cpu->vm->port.arg, XL_WINDOWS);
-    cpu->selected = XL_WINDOWS;
+    if (!vm->direct[0])
+        return cpu;
+    uint8_t *arena = vm->port.window[xl_window_of(cpu, cpu->env.mode)] - XL_WINDOW_BELOW;
+    return (struct xl_cpu *)(void *)(arena + ((uint8_t *)cpu - (uint8_t *)vm->port.arena));
 }
 
 static struct xl_direct *find(struct xl_vm *vm, uint32_t at)

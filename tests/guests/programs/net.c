@@ -5,7 +5,7 @@
  *   net up DEVICE ADDRESS       give it the address, mask 255.255.255.0, and switch it on
  *   net ping ADDRESS COUNT      ICMP echo; a line for each answer
  *   net receive PORT >FILE      take one TCP connection to its end; the CRC-32 goes to standard error
- *   net send ADDRESS PORT <FILE connect and send all; the CRC-32 likewise
+ *   net send ADDRESS PORT <FILE connect, send all, and wait until the other side closed; the CRC-32 likewise
  *   net crc <FILE               only the CRC-32
  *
  * Source: RFC 792 (echo), RFC 1071 (checksum); socket(7), netdevice(7).
@@ -13,7 +13,7 @@
 #include "call.h"
 
 enum { STREAM = 1, DATAGRAM = 2, RAW = 3, INET = 2, PROTOCOL_ICMP = 1, ECHO_REQUEST = 8, ECHO_REPLY = 0 };
-enum { SET_ADDRESS = 0x8916, SET_MASK = 0x891c, SET_FLAGS = 0x8914, FLAG_UP = 1, FLAG_RUNNING = 64, NEWS_TO_READ = 1 };
+enum { SET_ADDRESS = 0x8916, SET_MASK = 0x891c, SET_FLAGS = 0x8914, FLAG_UP = 1, FLAG_RUNNING = 64, NEWS_TO_READ = 1, END_OF_SENDING = 1 };
 enum { ECHO_BYTES = 64, BUFFER_BYTES = 16384, ANSWER_MS = 2000, TRIES_MAX = 200 };
 
 struct place {
@@ -121,8 +121,8 @@ static void crc_add(const unsigned char *p, long bytes)
     crc = ~sum;
 }
 
-/* Move everything from one descriptor to another (-1: nowhere). */
-static void pump(int from, int to)
+/* Move everything from one descriptor to another (-1: nowhere); returns how many bytes that were. */
+static unsigned long pump(int from, int to)
 {
     unsigned long total = 0;
     long got;
@@ -133,6 +133,11 @@ static void pump(int from, int to)
             at += must(call(CALL_WRITE, to, (long)(buffer + at), got - at, 0, 0, 0), "write");
         total += (unsigned long)got;
     }
+    return total;
+}
+
+static void report(unsigned long total)
+{
     say("bytes ");
     say_number(total, 10);
     say(" crc ");
@@ -216,7 +221,7 @@ static void receive(unsigned port)
     must(call(CALL_SETSOCKOPT, s, LEVEL_SOCKET, REUSE_ADDRESS, (long)&on, sizeof on, 0), "reuse");
     must(call(CALL_BIND, s, (long)&here, sizeof here, 0, 0, 0), "bind");
     must(call(CALL_LISTEN, s, 1, 0, 0, 0, 0), "listen");
-    pump((int)must(call(CALL_ACCEPT, s, 0, 0, 0, 0, 0), "accept"), 1);
+    report(pump((int)must(call(CALL_ACCEPT, s, 0, 0, 0, 0, 0), "accept"), 1));
 }
 
 static void send_all(const char *ip, unsigned port)
@@ -226,7 +231,10 @@ static void send_all(const char *ip, unsigned port)
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         int s = (int)must(call(CALL_SOCKET, INET, STREAM, 0, 0, 0, 0), "socket");
         if (call(CALL_CONNECT, s, (long)&to, sizeof to, 0, 0, 0) >= 0) {
-            pump(0, s);
+            unsigned long total = pump(0, s);
+            must(call(CALL_SHUTDOWN, s, END_OF_SENDING, 0, 0, 0, 0), "end"); /* the other side closes when it has everything */
+            must(call(CALL_READ, s, (long)buffer, BUFFER_BYTES, 0, 0, 0), "wait for the end");
+            report(total);
             return;
         }
         call(CALL_CLOSE, s, 0, 0, 0, 0, 0);
@@ -257,7 +265,7 @@ void program(int argc, char **argv)
     else if (argc == 4 && is(what, "send"))
         send_all(argv[2], (unsigned)number(argv[3]));
     else if (argc == 2 && is(what, "crc"))
-        pump(0, -1);
+        report(pump(0, -1));
     else
         must(-1, "up, ping, receive, send or crc");
     leave(0);

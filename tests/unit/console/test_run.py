@@ -135,6 +135,11 @@ def _qemu_of(folder: Path) -> list[int]:
     return found
 
 
+def _heed_signals() -> None:
+    """Undo what a caller in the background ignores, and so its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 130), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
 )
@@ -143,7 +148,7 @@ def test_no_qemu_outlives_the_run(tmp_path: Path, number: int, code: int) -> Non
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
     words = l4vm("run", "tiny", "--no-build", "--headless", "--until", "boot=never")
     with subprocess.Popen(
-        words, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+        words, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_signals
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:

@@ -80,20 +80,6 @@ static inline void x64_rm(struct x64 *a, unsigned op, unsigned w, unsigned reg, 
     x64_modrm_disp(a, reg, base, disp);
 }
 
-/* Byte registers: a REX prefix makes 4..7 SPL..DIL out of AH..BH. */
-static inline void x64_rm8(struct x64 *a, unsigned op, unsigned reg, unsigned base, unsigned index)
-{
-    x64_b(a, 0x40 | (reg >> 3) << 2 | (index == X64_NO_REG ? 0 : (index >> 3) << 1) | base >> 3);
-    x64_opcode(a, op);
-    if (index == X64_NO_REG) {
-        x64_modrm_disp(a, reg, base, 0);
-        return;
-    }
-    x64_b(a, 0x44 | (reg & 7) << 3);
-    x64_b(a, (index & 7) << 3 | (base & 7));
-    x64_b(a, 0);
-}
-
 /* base + index + disp; scale 1. */
 static inline void x64_rx(struct x64 *a, unsigned op, unsigned w, unsigned reg, unsigned base, unsigned index, int32_t disp)
 {
@@ -109,19 +95,17 @@ static inline void x64_rx(struct x64 *a, unsigned op, unsigned w, unsigned reg, 
         x64_d(a, (uint32_t)disp);
 }
 
-/* gs:[base + disp] with a 32-bit address, base X64_NO_REG: gs:[disp]. Always with a REX prefix, so that byte registers need no form of their own and every access is at least five bytes long. */
-static inline void x64_gs(struct x64 *a, unsigned op, unsigned w, unsigned reg, unsigned base, int32_t disp)
+/* The same of a byte register, base + disp when index is X64_NO_REG: a REX prefix makes 4..7 SPL..DIL out of AH..BH. */
+static inline void x64_rx8(struct x64 *a, unsigned op, unsigned reg, unsigned base, unsigned index, int32_t disp)
 {
-    x64_b(a, 0x65);
-    x64_b(a, 0x67);
-    x64_b(a, 0x40 | w << 3 | (reg >> 3) << 2 | (base == X64_NO_REG ? 0 : base >> 3));
+    x64_b(a, 0x40 | (reg >> 3) << 2 | (index == X64_NO_REG ? 0 : (index >> 3) << 1) | base >> 3);
     x64_opcode(a, op);
-    if (base != X64_NO_REG) {
+    if (index == X64_NO_REG) {
         x64_modrm_disp(a, reg, base, disp);
         return;
     }
-    x64_b(a, (reg & 7) << 3 | 4);
-    x64_b(a, 0x25);
+    x64_b(a, 0x84 | (reg & 7) << 3);
+    x64_b(a, (index & 7) << 3 | (base & 7));
     x64_d(a, (uint32_t)disp);
 }
 

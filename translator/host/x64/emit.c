@@ -478,7 +478,7 @@ static uint8_t *thunk_call(struct emit *e, uint64_t fn)
     for (unsigned i = 0; i < sizeof saved; i++)
         x64_push(&e->a, saved[i]);
     x64_store(&e->a, 1, R14, RBP, ENV(budget));
-    x64_mov64(&e->a, RDI, RBP);
+    x64_load(&e->a, 1, RDI, RBP, CPU(self));
     x64_mov(&e->a, RSI, RCX);
     x64_mov64(&e->a, RDX, RAX);
     x64_load(&e->a, 0, RCX, RBP, CPU(site.mem));
@@ -506,7 +506,7 @@ static uint8_t *thunk_raise(struct emit *e)
     uint8_t *start = e->a.p;
 
     x64_store(&e->a, 1, R14, RBP, ENV(budget));
-    x64_mov64(&e->a, RDI, RBP);
+    x64_load(&e->a, 1, RDI, RBP, CPU(self));
     x64_mov(&e->a, RSI, RCX);
     x64_mov_imm(&e->a, RAX, (uint64_t)(uintptr_t)xl_raise);
     x64_call_reg(&e->a, RAX);

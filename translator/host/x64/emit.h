@@ -2,7 +2,7 @@
 /*
  * The emitter's scratch for one block, and what its files offer each other. Private to host/x64.
  *
- * Host registers in translated code: rbp cpu, r12 and r13 guest banks 1 and 2, r14 budget, rax and rcx scratch, rsp spill slots; all others hold IR
+ * Host registers in translated code: rbp cpu (seen below its window), r12 and r13 guest banks 1 and 2, r14 budget, rax and rcx scratch, rsp spill slots; all others hold IR
  * values. Nothing lives in registers across blocks, and guest registers are written through, so state is precise wherever a block can be left.
  *
  * In a region the guest registers used most have homes: a host register each, loaded at the entry and stored wherever the region can be left or looked into. A GET of such

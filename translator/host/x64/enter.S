@@ -3,7 +3,7 @@
  * The way into translated code and the ways out, and a C call that can be unwound.
  *
  * Both entries save the callee-saved registers and keep the stack pointer in cpu->unwind_sp; xl_unwind() puts it back from any depth, and the entry
- * returns XL_LEAVE_UNWOUND (1). Registers in translated code: rbp cpu, r12 bank 1, r13 bank 2, r14 budget, [rsp] spill slots. System V ABI.
+ * returns XL_LEAVE_UNWOUND (1). Registers in translated code: rbp cpu (below its window), r12 bank 1, r13 bank 2, r14 budget, [rsp] spill slots. System V ABI.
  */
 #define UNWIND_SP 88     /* offsetof(struct xl_cpu, unwind_sp); asserted in emit.c */
 #define BANK1 16         /* offsetof(struct xl_env, bank[1]) */
@@ -25,11 +25,11 @@
     mov [rdi + UNWIND_SP], rsp
     .endm
 
-/* uint64_t xl_enter(struct xl_cpu *, const void *code) */
+/* uint64_t xl_enter(struct xl_cpu *, const void *code, struct xl_cpu *view): the same CPU, below the window of its mode */
     .type xl_enter, @function
 xl_enter:
     save_all
-    mov rbp, rdi
+    mov rbp, rdx
     mov r14, [rbp]
     mov r12, [rbp + BANK1]
     mov r13, [rbp + BANK2]

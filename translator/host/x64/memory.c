@@ -96,21 +96,18 @@ static uint8_t *probe_linear(struct emit *e, const struct ir_mem *mem, unsigned 
     return other;
 }
 
-/* Where an access goes: [rax + index], [rax] when index is none; or gs:[index + disp] in the window. */
+/* Where an access goes: [base + index + disp], without index when that is X64_NO_REG. */
 struct operand {
-    bool window;
-    unsigned index;
+    unsigned base, index;
     int32_t disp;
 };
 
 static void access(struct emit *e, unsigned op, unsigned w, unsigned reg, struct operand at)
 {
-    if (at.window)
-        x64_gs(&e->a, op, w, reg, at.index, at.disp);
-    else if (at.index == X64_NO_REG)
-        x64_rm(&e->a, op, w, reg, RAX, 0);
+    if (at.index == X64_NO_REG)
+        x64_rm(&e->a, op, w, reg, at.base, at.disp);
     else
-        x64_rx(&e->a, op, w, reg, RAX, at.index, 0);
+        x64_rx(&e->a, op, w, reg, at.base, at.index, at.disp);
 }
 
 static void load_value(struct emit *e, const struct ir_mem *mem, unsigned d, struct operand at)
@@ -156,10 +153,8 @@ static unsigned in_order(struct emit *e, const struct ir_mem *mem, unsigned v)
 /* One host instruction; v is in the order of memory. */
 static void store_value(struct emit *e, const struct ir_mem *mem, unsigned v, struct operand at)
 {
-    if (mem->size == 1 && at.window) {
-        access(e, 0x88, 0, v, at);
-    } else if (mem->size == 1) {
-        x64_rm8(&e->a, 0x88, v, RAX, at.index);
+    if (mem->size == 1) {
+        x64_rx8(&e->a, 0x88, v, at.base, at.index, at.disp);
     } else if (mem->size == 2) {
         x64_b(&e->a, 0x66);
         access(e, 0x89, 0, v, at);
@@ -173,8 +168,7 @@ static void store_value(struct emit *e, const struct ir_mem *mem, unsigned v, st
 /* Does this access, of the instruction at pc, go through the window? */
 bool emit_is_direct(const struct emit *e, const struct ir_op *op, uint32_t pc)
 {
-    const struct xl_guest *guest = e->cpu->guest;
-    unsigned window = guest->data_mmu ? guest->data_mmu(e->block->mode) : guest->fetch_mmu(e->block->mode);
+    unsigned window = xl_window_of(e->cpu, e->block->mode);
     uint64_t constant;
 
     if (!e->vm->direct[0] || op->mem.mmu != window || !e->cpu->window[window].count || xl_site_is_device(e->cpu, pc))
@@ -184,15 +178,15 @@ bool emit_is_direct(const struct emit *e, const struct ir_op *op, uint32_t pc)
     return e->vm->directs[e->half] + EMIT_COLD_MAX < XL_DIRECT_MAX;
 }
 
-/* The address as an operand. */
+/* The address as an operand: an index, and a constant that the guard beside the window has room for. A constant address is put in rax. */
 static struct operand window_of(struct emit *e, uint16_t ref)
 {
     const struct ir_op *sum = &e->ir->op[ref];
-    struct operand at = {.window = true, .index = X64_NO_REG};
+    struct operand at = {.base = RBP, .index = RAX};
     uint64_t constant;
 
     if (regs_const(e, ref, &constant)) {
-        at.disp = (int32_t)(uint32_t)constant;
+        x64_mov_imm(&e->a, RAX, (uint32_t)constant);
         return at;
     }
     if (e->value[ref].deferred) {
@@ -203,10 +197,17 @@ static struct operand window_of(struct emit *e, uint16_t ref)
     return at;
 }
 
+/* The window lies this far from the CPU. */
+static struct operand in_window(const struct emit *e, struct operand at)
+{
+    at.disp += XL_WINDOW_BELOW - (int32_t)((uint8_t *)e->cpu - (uint8_t *)e->vm->port.arena);
+    return at;
+}
+
 /* Leave for the slow form when the address is not aligned; NULL when that cannot be. */
 static uint8_t *check_aligned(struct emit *e, const struct ir_mem *mem, struct operand at)
 {
-    if (mem->unaligned || mem->size == 1 || at.index == X64_NO_REG)
+    if (mem->unaligned || mem->size == 1 || at.index == RAX)
         return NULL;
     x64_test8(&e->a, at.index, mem->size - 1u);
     return x64_jcc(&e->a, CC_NE);
@@ -214,11 +215,11 @@ static uint8_t *check_aligned(struct emit *e, const struct ir_mem *mem, struct o
 
 static struct emit_cold *cold_direct(struct emit *e, enum emit_cold_kind kind, struct operand at, uint8_t *misaligned)
 {
-    bool constant = at.index == X64_NO_REG;
+    bool constant = at.index == RAX;
     struct emit_cold *c = emit_cold_new(e, constant ? (kind == COLD_LOAD_PROBE ? COLD_LOAD : COLD_STORE) : kind, misaligned);
 
-    c->reg_a = (uint8_t)at.index;
-    c->disp = constant ? 0 : at.disp;
+    c->reg_a = (uint8_t)(constant ? X64_NO_REG : at.index);
+    c->disp = at.disp;
     c->direct = e->a.p;
     return c;
 }
@@ -232,7 +233,7 @@ static void direct_load(struct emit *e, const struct ir_op *op)
 
     c->reg_npc = (uint8_t)npc;
     c->reg_result = (uint8_t)d;
-    load_value(e, &mem, d, at);
+    load_value(e, &mem, d, in_window(e, at));
     c->back = e->a.p;
 }
 
@@ -247,7 +248,7 @@ static void direct_store(struct emit *e, const struct ir_op *op)
 
     c->reg_npc = (uint8_t)npc;
     c->reg_b = (uint8_t)v;
-    store_value(e, &mem, ordered, at);
+    store_value(e, &mem, ordered, in_window(e, at));
     c->back = e->a.p;
 }
 
@@ -276,7 +277,7 @@ void emit_load(struct emit *e, const struct ir_op *op)
 
     c->reg_a = (uint8_t)index;
     c->reg_npc = (uint8_t)npc;
-    load_value(e, &mem, d, (struct operand){.index = index});
+    load_value(e, &mem, d, (struct operand){.base = RAX, .index = index});
     c->reg_result = (uint8_t)d;
     c->back = e->a.p;
 }
@@ -296,7 +297,7 @@ void emit_store(struct emit *e, const struct ir_op *op)
     c->reg_a = (uint8_t)index;
     c->reg_b = (uint8_t)v;
     c->reg_npc = (uint8_t)npc;
-    store_value(e, &mem, in_order(e, &mem, v), (struct operand){.index = index});
+    store_value(e, &mem, in_order(e, &mem, v), (struct operand){.base = RAX, .index = index});
     c->back = e->a.p;
 }
 
@@ -306,7 +307,7 @@ uint8_t *emit_probe(struct emit *e, const struct emit_cold *c, const struct ir_o
     struct ir_mem mem = op->mem;
     bool is_store = c->kind == COLD_STORE_PROBE;
     uint8_t *miss = probe_reg(e, &mem, c->reg_a, c->disp, is_store);
-    struct operand at = {.index = c->reg_a};
+    struct operand at = {.base = RAX, .index = c->reg_a};
 
     if (c->disp) {
         address(e, RCX, c->reg_a, c->disp);

@@ -233,7 +233,7 @@ static void call(struct emit *e, const struct ir_op *op)
     for (unsigned k = 0; k < 4; k++)
         if (op->arg[k] != EMIT_NONE)
             regs_load_arg(e, arg_reg[k], op->arg[k]);
-    x64_mov64(&e->a, RDI, RBP);
+    x64_load(&e->a, 1, RDI, RBP, CPU(self));
     x64_mov_imm(&e->a, RAX, (uint64_t)(uintptr_t)h->fn);
     x64_call_reg(&e->a, RAX);
     if (looks_out)

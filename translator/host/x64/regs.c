@@ -52,7 +52,7 @@ static void plan_address(struct emit *e, unsigned access, uint32_t pc)
     struct emit_value *v = &e->value[op->arg[0]];
     int32_t imm;
 
-    if (sum->opcode != IR_OP_ADD || v->uses != 1 || !regs_imm(e, sum->arg[1], &imm) || !emit_is_direct(e, op, pc) || (imm & (op->mem.size - 1) && !op->mem.unaligned))
+    if (sum->opcode != IR_OP_ADD || v->uses != 1 || !regs_imm(e, sum->arg[1], &imm) || imm < -XL_WINDOW_GUARD / 2 || imm > XL_WINDOW_GUARD / 2 - 8 || !emit_is_direct(e, op, pc) || (imm & (op->mem.size - 1) && !op->mem.unaligned))
         return;
     v->deferred = true;
     if (e->value[sum->arg[0]].last < access)

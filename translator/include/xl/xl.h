@@ -37,6 +37,8 @@ struct xl_net {
     uint8_t mac[6];
 };
 
+enum { XL_WINDOWS = 4 /* of the address translations a guest has */, XL_WINDOW_BELOW = 1 << 30, XL_WINDOW_GUARD = 1 << 16 };
+
 /* Everything outside the guest. All functions may be called only from inside xl_run / xl_create; none may call back. */
 struct xl_port {
     void *arg;
@@ -61,14 +63,14 @@ struct xl_port {
     /* Networks: a frame without its checksum, 14 to XL_FRAME_MAX bytes; dropped when there is no room for it. */
     void (*net_send)(void *arg, unsigned n, const uint8_t *frame, unsigned bytes);
     /*
-     * Windows: for each of the guest's address translations 4 GiB of host addresses, where the guest-virtual address va lies at the window's base + va. Translated code reaches the
-     * selected one through gs. The core maps linear stretches of RAM there; an access that faults is brought to xl_window_fault. NULL: there are none, accesses go through the soft TLB.
+     * Windows: for each of the guest's address translations 4 GiB of host addresses, where the guest-virtual address va lies at window[n] + va. The arena is mapped a second time below
+     * each, at window[n] - XL_WINDOW_BELOW, so that translated code reaches its own state and the guest's memory from one register. XL_WINDOW_GUARD bytes before and behind a window
+     * are never mapped. The core maps linear stretches of RAM there; the port brings an access that faults to xl_window_fault. NULL: there are none, accesses go through the soft TLB.
      */
+    uint8_t *window[XL_WINDOWS];
     bool (*window_map)(void *arg, unsigned window, uint32_t va, uint64_t ram_offset, uint64_t bytes, bool writable); /* whole pages; replaces what is there; false: no room */
     void (*window_unmap)(void *arg, unsigned window, uint32_t va, uint64_t bytes);
-    void (*window_select)(void *arg, unsigned window); /* XL_WINDOWS: gs is again what it was before the first one was selected */
 };
-enum { XL_WINDOWS = 8 };
 
 struct xl_config {
     const char *machine;     /* "leon3" */

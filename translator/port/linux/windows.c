@@ -1,43 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* See windows.h. Source: mmap(2), sigaction(2), Linux arch/x86 ABI of FSGSBASE (AT_HWCAP2 bit 1). */
+/* See windows.h. Source: mmap(2), sigaction(2). */
 #define _GNU_SOURCE
 #include "linux_private.h"
 
 #include <signal.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { HWCAP2_FSGSBASE = 2, GUARD_BYTES = 1 << 16 };
 #define WINDOW_BYTES (1ull << 32)
+#define WINDOW_STRIDE (XL_WINDOW_BELOW + WINDOW_BYTES + XL_WINDOW_GUARD)
 
 static _Thread_local struct windows *running; /* whose code this thread runs */
 static struct sigaction before[2];            /* of SIGSEGV and SIGBUS */
 static bool installed;
 
-static uint64_t gs_get(void)
-{
-    uint64_t gs;
-
-    __asm__ volatile("rdgsbase %0" : "=r"(gs));
-    return gs;
-}
-
-static void gs_set(uint64_t gs)
-{
-    __asm__ volatile("wrgsbase %0" ::"r"(gs));
-}
-
 static unsigned window_at(const struct windows *w, uint64_t address, uint32_t *va)
 {
-    for (unsigned i = 0; i < XL_WINDOWS; i++)
-        if (w->base[i] && address - (uint64_t)(uintptr_t)w->base[i] < WINDOW_BYTES + GUARD_BYTES) {
-            *va = (uint32_t)(address - (uint64_t)(uintptr_t)w->base[i]);
-            return i;
-        }
-    *va = 0;
-    return XL_WINDOWS;
+    uint64_t at = address - (uint64_t)(uintptr_t)w->reserved, inside = at % WINDOW_STRIDE;
+
+    if (at >= XL_WINDOWS * WINDOW_STRIDE || inside < XL_WINDOW_BELOW || inside >= XL_WINDOW_BELOW + WINDOW_BYTES)
+        return XL_WINDOWS;
+    *va = (uint32_t)(inside - XL_WINDOW_BELOW);
+    return (unsigned)(at / WINDOW_STRIDE);
 }
 
 static void pass_on(int number, siginfo_t *info, void *context)
@@ -58,9 +43,9 @@ static void on_fault(int number, siginfo_t *info, void *context)
     ucontext_t *u = context;
     struct windows *w = running;
     uint64_t go_on = 0;
-    uint32_t va;
+    uint32_t va = 0;
 
-    if (w && w->vm) {
+    if (w) {
         unsigned window = window_at(w, (uint64_t)(uintptr_t)info->si_addr, &va);
         go_on = xl_window_fault(w->vm, (uint64_t)u->uc_mcontext.gregs[REG_RIP], window, va);
     }
@@ -81,71 +66,52 @@ static bool install(void)
     return installed;
 }
 
-static bool reserve(struct windows *w, unsigned window)
-{
-    if (!w->base[window]) {
-        void *at = mmap(NULL, WINDOW_BYTES + GUARD_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (at == MAP_FAILED)
-            return false;
-        w->base[window] = at;
-    }
-    return true;
-}
-
-static struct windows *windows_of(void *arg)
-{
-    return &((struct xl_linux *)arg)->windows;
-}
-
 static bool window_map(void *arg, unsigned window, uint32_t va, uint64_t ram_offset, uint64_t bytes, bool writable)
 {
-    struct windows *w = windows_of(arg);
+    const struct xl_linux *l = arg;
     int protection = PROT_READ | (writable ? PROT_WRITE : 0);
 
-    if (window >= XL_WINDOWS || va + bytes > WINDOW_BYTES || !reserve(w, window))
+    if (window >= XL_WINDOWS || va + bytes > WINDOW_BYTES)
         return false;
-    return mmap(w->base[window] + va, bytes, protection, MAP_SHARED | MAP_FIXED, w->ram_fd, (off_t)ram_offset) != MAP_FAILED;
+    return mmap(l->port.window[window] + va, bytes, protection, MAP_SHARED | MAP_FIXED, l->windows.ram_fd, (off_t)ram_offset) != MAP_FAILED;
 }
 
 static void window_unmap(void *arg, unsigned window, uint32_t va, uint64_t bytes)
 {
-    struct windows *w = windows_of(arg);
+    const struct xl_linux *l = arg;
 
-    if (window < XL_WINDOWS && w->base[window] && va + bytes <= WINDOW_BYTES)
-        mmap(w->base[window] + va, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    if (window < XL_WINDOWS && va + bytes <= WINDOW_BYTES)
+        mmap(l->port.window[window] + va, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
-static void window_select(void *arg, unsigned window)
+void windows_offer(struct windows *w, struct xl_port *port, int arena_fd)
 {
-    struct windows *w = windows_of(arg);
+    void *at = install() ? mmap(NULL, XL_WINDOWS * WINDOW_STRIDE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED;
 
-    if (window == XL_WINDOWS) {
-        gs_set(w->gs_before);
-        w->selected = false;
-        running = NULL;
+    if (at == MAP_FAILED)
         return;
+    w->reserved = at;
+    for (unsigned i = 0; i < XL_WINDOWS; i++) {
+        uint8_t *view = w->reserved + i * WINDOW_STRIDE;
+        if (mmap(view, port->arena_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, arena_fd, 0) == MAP_FAILED)
+            return;
+        port->window[i] = view + XL_WINDOW_BELOW;
     }
-    if (!w->selected)
-        w->gs_before = gs_get();
-    w->selected = true;
-    running = w;
-    gs_set((uint64_t)(uintptr_t)(window < XL_WINDOWS ? w->base[window] : NULL));
-}
-
-void windows_offer(struct windows *w, struct xl_port *port)
-{
-    if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) || !install())
-        return;
     port->window_map = window_map;
     port->window_unmap = window_unmap;
-    port->window_select = window_select;
+}
+
+void windows_enter(struct windows *w)
+{
+    running = w->vm ? w : NULL;
 }
 
 void windows_close(struct windows *w)
 {
-    for (unsigned i = 0; i < XL_WINDOWS; i++)
-        if (w->base[i])
-            munmap(w->base[i], WINDOW_BYTES + GUARD_BYTES);
+    if (running == w)
+        running = NULL;
+    if (w->reserved)
+        munmap(w->reserved, XL_WINDOWS * WINDOW_STRIDE);
     if (w->ram_fd >= 0)
         close(w->ram_fd);
 }

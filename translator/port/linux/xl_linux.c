@@ -59,6 +59,20 @@ static int shared_memory(const char *name, uint64_t bytes)
     return fd;
 }
 
+/* The arena, and the windows above its other views. */
+static bool arena_map(struct xl_linux *l)
+{
+    int fd = shared_memory("l4vm-arena", l->port.arena_bytes);
+
+    if (fd < 0)
+        return false;
+    l->port.arena = map(l->port.arena_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+    if (l->port.arena)
+        windows_offer(&l->windows, &l->port, fd);
+    close(fd);
+    return l->port.arena;
+}
+
 static bool code_cache_map(struct xl_port *port, uint64_t bytes)
 {
     int fd = shared_memory("l4vm-code", bytes);
@@ -74,16 +88,13 @@ static bool code_cache_map(struct xl_port *port, uint64_t bytes)
 
 static bool memory_map(struct xl_linux *l, const struct xl_config *config)
 {
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-
     l->ram_bytes = config->ram_bytes;
     l->windows.ram_fd = shared_memory("l4vm-ram", config->ram_bytes);
     if (l->windows.ram_fd < 0)
         return false;
     l->port.ram = map(config->ram_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, l->windows.ram_fd);
     l->port.arena_bytes = xl_arena_bytes(config);
-    l->port.arena = map(l->port.arena_bytes, PROT_READ | PROT_WRITE, flags, -1);
-    return l->port.ram && l->port.arena && code_cache_map(&l->port, config->code_bytes ? config->code_bytes : CODE_BYTES_DEFAULT);
+    return l->port.ram && arena_map(l) && code_cache_map(&l->port, config->code_bytes ? config->code_bytes : CODE_BYTES_DEFAULT);
 }
 
 void xl_linux_destroy(struct xl_linux *l)
@@ -114,7 +125,6 @@ struct xl_linux *xl_linux_create(const struct xl_config *config, const struct xl
         l->port.arg = l;
         l->port.clock_ns = clock_ns;
         l->port.console_write = console_write;
-        windows_offer(&l->windows, &l->port);
         l->time = config->time;
         l->vm = xl_create(config, &l->port, error, error_bytes);
         l->windows.vm = l->vm;
@@ -170,6 +180,7 @@ static bool idle(struct xl_linux *l, uint64_t wall_end, int wake_fd)
 enum xl_stop xl_linux_step(struct xl_linux *l, uint64_t insns)
 {
     xl_linux_frames_offer(l);
+    windows_enter(&l->windows);
     return xl_run(l->vm, insns);
 }
 
