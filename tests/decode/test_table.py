@@ -25,7 +25,7 @@ SPARC = Path(__file__).parents[2] / "translator/guest/sparc/insn.decode"
         ("A 0 x:7 | a\nB 00 x:6 | b", "t:4: B overlaps A of line 3: both take 0x00000000"),
         ("A 0 x:7 | a\ndefault B 00 x:6 | b", "t:4: B is never reached: the other lines take all its words"),
         ("A 0 x:7 | a {y:x}", "t:3: A: its text names the field 'y', it has x"),
-        ("A 0 x:7 | a {x:q}", "t:3: A: unknown kind 'q' of x, known: b, d, f, n, r, x"),
+        ("A 0 x:7 | a {x:q}", "t:3: A: unknown kind 'q' of x, known: a, b, c, d, f, l, n, o, r, x"),
         ("A 0 x:3 x:4 | a", "t:3: A: field x is given twice"),
         ("A 0 x:7 | a\nB 1 x:s7 | b", "t:4: B: field x is signed here, unsigned in line 3"),
         ("A 0 x:7 | a\nA 1 x:7 | b", "t:4: A is given already in line 3"),

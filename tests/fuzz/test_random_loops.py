@@ -86,6 +86,7 @@ def run(words: list[int], engine: Engine, slices: list[int], switches: int = 0) 
         return hashes, machine.stats()["regions"]
 
 
+@pytest.mark.slow
 def test_random_loops_agree_with_the_interpreter() -> None:
     regions = 0
     for seed in range(CASES):

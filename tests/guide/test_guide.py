@@ -68,6 +68,7 @@ def test_check_and_chaos_commands_are_accepted(program: Path, number: int) -> No
     assert "differ" not in done.stderr
 
 
+@pytest.mark.slow
 def test_chaos_ends_in_the_state_of_a_plain_run(program: Path) -> None:
     results = []
     for options in ([], ["--chaos", "42", "--chaos-slice", "1000"], ["--without", "region", "--without", "chain"]):

@@ -39,12 +39,14 @@ def test_the_sanitizer_sees_a_write_behind_a_buffer() -> None:
     assert "heap-buffer-overflow" in done.stderr
 
 
+@pytest.mark.slow
 def test_instruction_tests_run_clean() -> None:
     tests = [str(path) for path in sorted(Path(__file__).parent.glob("test_*.py")) if path != Path(__file__)]
     done = sanitized("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "tests/golden")
     assert done.returncode == 0, (done.stdout + done.stderr)[-8000:]
 
 
+@pytest.mark.slow
 def test_a_short_fuzz_runs_clean() -> None:
-    done = sanitized("-m", "tests.fuzz", "--insns", "10000", "--seed", "30")
+    done = sanitized("-m", "tests.fuzz", "--insns", "10000", "--cases", "200", "--seed", "30")
     assert done.returncode == 0, (done.stdout + done.stderr)[-8000:]

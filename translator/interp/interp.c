@@ -196,7 +196,7 @@ void xl_interp(struct xl_cpu *cpu, const struct ir_block *b)
                 return;
             first = false;
             break;
-        case IR_OP_BANKS: break;
+        case IR_OP_BANK: cpu->env.bank[op->cond] = word_at(cpu, 0, op->off + (uint32_t)x); break;
         case IR_OP_EXIT: leave_to(cpu, op->to.pc, op->to.npc); return;
         case IR_OP_EXIT_IF:
             if (x) {

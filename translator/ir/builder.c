@@ -362,11 +362,14 @@ struct ir_ref ir_calld(struct xl_ctx *x, const struct xl_helper *h, unsigned nar
     return call(x, IR_OP_CALLD, h, nargs, args);
 }
 
-void ir_banks(struct xl_ctx *x)
+void ir_bank(struct xl_ctx *x, unsigned bank, uint32_t off, struct ir_ref at)
 {
-    append(x, IR_OP_BANKS);
-    ir_known_forget(x->known, 1);
-    ir_known_forget(x->known, 2);
+    struct ir_op *op = append(x, IR_OP_BANK);
+
+    op->cond = (uint8_t)bank;
+    op->off = off;
+    op->arg[0] = at.i;
+    ir_known_forget(x->known, bank);
 }
 
 void ir_exit(struct xl_ctx *x, uint32_t pc, uint32_t npc)

@@ -65,7 +65,7 @@ enum { IR_OPS_MAX = 1024, IR_INSNS_MAX = 64, XL_MMU_MAX = 4, XL_BANKS = 3, XL_BA
 
 struct ir_op {
     uint8_t opcode; /* enum ir_opcode */
-    uint8_t cond;   /* enum ir_cond, or flags kind for FLAGS_SET, bank for GET/PUT, 1 for an INSN whose npc is that of env */
+    uint8_t cond;   /* enum ir_cond, or flags kind for FLAGS_SET, bank for GET/PUT/BANK, 1 for an INSN whose npc is that of env */
     uint16_t arg[4]; /* ir_ref indices; 0xffff none */
     uint16_t insn;  /* index of the INSN mark this belongs to */
     union {
@@ -144,7 +144,7 @@ void ir_call(struct xl_ctx *x, const struct xl_helper *h, unsigned nargs, const 
 struct ir_ref ir_callw(struct xl_ctx *x, const struct xl_helper *h, unsigned nargs, const struct ir_ref *args);
 struct ir_ref ir_calld(struct xl_ctx *x, const struct xl_helper *h, unsigned nargs, const struct ir_ref *args);
 
-void ir_banks(struct xl_ctx *x);
+void ir_bank(struct xl_ctx *x, unsigned bank, uint32_t off, struct ir_ref at); /* bank 1 or 2 lies at byte off + at of bank 0 from now on */
 void ir_exit(struct xl_ctx *x, uint32_t pc, uint32_t npc);
 void ir_exit_if(struct xl_ctx *x, struct ir_ref test, uint32_t pc, uint32_t npc);
 void ir_exit_ind(struct xl_ctx *x, struct ir_ref pc, struct ir_ref npc);

@@ -51,7 +51,7 @@ static void print_rest(struct text *t, const struct ir_op *op)
         text_put(t, " 0x");
         text_hex(t, op->imm, 0);
         break;
-    case IR_OP_GET: case IR_OP_PUT:
+    case IR_OP_GET: case IR_OP_PUT: case IR_OP_BANK:
         text_put(t, " [");
         text_dec(t, op->cond);
         text_put(t, ":");

@@ -67,7 +67,7 @@ unsigned opt_dead_puts(struct ir_block *b)
         case IR_OP_CALL:
         case IR_OP_CALLW:
         case IR_OP_CALLD:
-        case IR_OP_BANKS:
+        case IR_OP_BANK:
         case IR_OP_EXIT:
         case IR_OP_EXIT_IF:
         case IR_OP_EXIT_IND:

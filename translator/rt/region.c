@@ -37,7 +37,7 @@ static bool may_join(const struct ir_op *op)
     case IR_OP_CALL:
     case IR_OP_CALLW:
     case IR_OP_CALLD: return !(((const struct xl_helper *)(uintptr_t)op->imm)->flags & (XL_H_BANKS | XL_H_ENDS));
-    case IR_OP_BANKS:
+    case IR_OP_BANK:
     case IR_OP_EXIT_STATE: return false;
     default: return true;
     }

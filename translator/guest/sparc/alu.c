@@ -263,24 +263,18 @@ void sparc_unimp(struct xl_ctx *x, const struct sparc_insn *d)
     sparc_raise(x, TT_ILLEGAL);
 }
 
-static uint64_t window_set(struct xl_cpu *cpu, uint64_t cwp)
-{
-    sparc_cwp_set(cpu, (uint32_t)cwp);
-    return 0;
-}
-
 /* SAVE RESTORE: the sum is of the old window, rd of the new one   V8 B.20 */
 static void window_move(struct xl_ctx *x, const struct sparc_insn *d, uint32_t by, uint32_t tt)
 {
-    static const struct xl_helper helper = {"sparc_window_set", (void *)window_set, XL_H_WRITES | XL_H_BANKS};
-    struct ir_ref one = ir_const(x, 1);
-    struct ir_ref cwp = ir_and(x, ir_add(x, ir_get(x, 0, SPARC_OFF(cwp)), ir_const(x, by)), ir_const(x, SPARC_WINDOWS - 1));
+    struct ir_ref one = ir_const(x, 1), last = ir_const(x, SPARC_WINDOWS - 1), scale = ir_const(x, 6);
+    struct ir_ref cwp = ir_and(x, ir_add(x, ir_get(x, 0, SPARC_OFF(cwp)), ir_const(x, by)), last);
     struct ir_ref invalid = ir_and(x, ir_shr(x, ir_get(x, 0, SPARC_OFF(wim)), cwp), one);
 
     ir_raise_if(x, invalid, tt);
     struct ir_ref sum = ir_add(x, sparc_get(x, d->rs1), sparc_operand(x, d));
-    ir_call(x, &helper, 1, &cwp);
-    ir_banks(x);
+    ir_put(x, 0, SPARC_OFF(cwp), cwp);
+    ir_bank(x, 1, SPARC_OFF(win), ir_shl(x, cwp, scale));
+    ir_bank(x, 2, SPARC_OFF(win), ir_shl(x, ir_and(x, ir_add(x, cwp, one), last), scale));
     sparc_put(x, d->rd, sum);
 }
 #define save(x, d) window_move(x, d, SPARC_WINDOWS - 1, TT_WINDOW_OVERFLOW)

@@ -173,6 +173,16 @@ struct where {
     int32_t disp;
 };
 
+/* A bank pointer is an address that C code may use: bank 0's own, not that of translated code. */
+static void bank(struct emit *e, const struct ir_op *op)
+{
+    unsigned at = regs_use(e, op->arg[0]), to = op->cond == 1 ? R12 : R13;
+
+    x64_load(&e->a, 1, RAX, RBP, ENV(bank[0]));
+    x64_rx(&e->a, 0x8d, 1, to, RAX, at, (int32_t)op->off);
+    x64_store(&e->a, 1, to, RBP, ENV(bank[0]) + 8 * (int32_t)op->cond);
+}
+
 static struct where where_of(const struct ir_op *op)
 {
     switch (op->cond) {
@@ -306,10 +316,7 @@ void emit_op(struct emit *e, const struct ir_op *op)
     case IR_OP_LD: case IR_OP_LD64: emit_load(e, op); return;
     case IR_OP_ST: case IR_OP_ST64: emit_store(e, op); return;
     case IR_OP_CALL: case IR_OP_CALLW: case IR_OP_CALLD: call(e, op); return;
-    case IR_OP_BANKS:
-        x64_load(&e->a, 1, R12, RBP, ENV(bank[1]));
-        x64_load(&e->a, 1, R13, RBP, ENV(bank[2]));
-        return;
+    case IR_OP_BANK: bank(e, op); return;
     default: unary(e, op); return;
     }
 }
