@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""Text of a SPARC word by the instruction table, for reports and golden files."""
+"""Text of an instruction word by its instruction table, for reports and golden files."""
 
 from __future__ import annotations
 
 from l4vm.decode.table import Table
 
 
-def _operand(kind: str, value: int, pc: int) -> str:
+def _operand(kind: str, value: int, pc: int, guest: str) -> str:
     match kind:
-        case "r":
+        case "r" if guest == "sparc":
             return f"%{'goli'[value // 8]}{value % 8}"
-        case "f":
+        case "f" if guest == "sparc":
             return f"%f{value}"
+        case "r" | "f":
+            return f"{kind}{value}"
+        case "a" | "l" | "o":  # a letter of the mnemonic
+            return kind * value
+        case "c":
+            return "." * value
         case "d" | "n":
             return str(value)
         case "b":
@@ -29,5 +35,5 @@ def disassemble(table: Table, word: int, pc: int) -> str:
     for name, kind in entry.holes():
         field = entry.field(name)
         if field is not None:
-            text = text.replace(f"{{{name}:{kind}}}", _operand(kind, field.get(word), pc))
+            text = text.replace(f"{{{name}:{kind}}}", _operand(kind, field.get(word), pc, table.guest))
     return text

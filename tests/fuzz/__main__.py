@@ -10,21 +10,24 @@ program or the number of the case; 0 otherwise. The same seed draws the same pro
 from __future__ import annotations
 
 import argparse
+import functools
 import secrets
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.fuzz import test_random_words
+from tests.fuzz import ppc, sparc, test_random_words
+from tests.fuzz.comparisons import EngineFuzz, FuzzError, UnicornFuzz
+from tests.fuzz.guest import FuzzGuest
 from tests.fuzz.oracle import BATCH
-from tests.fuzz.sparc_fuzz import EngineFuzz, FuzzError, UnicornFuzz
 from tests.unit.virtio.rig import build_fuzz
 
 
-def _straight(seed: int, insns: int) -> str:
-    fuzz, number = UnicornFuzz(seed), 0
+def _straight(guest: FuzzGuest, seed: int, insns: int) -> str:
+    fuzz, number = UnicornFuzz(guest, seed), 0
     try:
         while fuzz.insns < insns:
             fuzz.round(number)
@@ -32,13 +35,14 @@ def _straight(seed: int, insns: int) -> str:
     finally:
         fuzz.close()
     return (
-        f"straight: {fuzz.compared} programs of {fuzz.insns} instructions, both engines and Unicorn agree "
+        f"straight {guest.machine}: {fuzz.compared} programs of {fuzz.insns} instructions, "
+        f"both engines and Unicorn agree "
         f"({fuzz.trapped} trapped, Unicorn died of {fuzz.crashed}); {len(fuzz.seen)} table entries"
     )
 
 
-def _anything(seed: int, insns: int) -> str:
-    fuzz, number = EngineFuzz(seed), 0
+def _anything(guest: FuzzGuest, seed: int, insns: int) -> str:
+    fuzz, number = EngineFuzz(guest, seed), 0
     try:
         while fuzz.insns < insns:
             fuzz.round(number)
@@ -46,7 +50,8 @@ def _anything(seed: int, insns: int) -> str:
     finally:
         fuzz.close()
     return (
-        f"anything: {number} programs, {fuzz.insns} instructions, {100 * fuzz.compiled // fuzz.insns} % of them "
+        f"anything {guest.machine}: {number} programs, {fuzz.insns} instructions, "
+        f"{100 * fuzz.compiled // fuzz.insns} % of them "
         f"compiled, both engines agree; {len(fuzz.seen)} table entries"
     )
 
@@ -71,7 +76,12 @@ def _virtio(seed: int, cases: int) -> str:
     return "; ".join(said)
 
 
-COMPARISONS = {"straight": _straight, "anything": _anything, "random-words": _random_words, "virtio": _virtio}
+COMPARISONS: dict[str, Callable[[int, int], str]] = {
+    **{f"straight-{guest.machine}": functools.partial(_straight, guest) for guest in (sparc.GUEST, ppc.GUEST)},
+    **{f"anything-{guest.machine}": functools.partial(_anything, guest) for guest in (sparc.GUEST, ppc.GUEST)},
+    "random-words": _random_words,
+    "virtio": _virtio,
+}
 
 
 def main(arguments: list[str]) -> int:

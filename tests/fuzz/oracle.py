@@ -1,32 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Unicorn 2 as an independent SPARC, in a process of its own: what it dies of ends nothing else.
+"""Unicorn 2 as an independent implementation, in a process of its own: what it dies of ends nothing else.
 
 A batch of programs runs in one emulator, each at its own address, because code is translated once for an address.
-
-Deviations of Unicorn 2.1.4 from the V8 manual, left out of the comparison:
-  UDIVcc, SDIVcc overflow (B.19), odd rd of LDD and STD (B.1), tagged instructions that trap (B.16, B.17).
-  ADDXcc, SUBXcc after an instruction that clears C (B.13, B.15): 0xf13cbacc + 0x40008814 must carry, Unicorn says no.
-It gives no access to Y and icc: the programs set and read them by instructions.
 """
 
 from __future__ import annotations
 
 import importlib
 import multiprocessing
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from l4vm.decode.table import read
-from tests.fuzz.programs import DATA, DATA_BYTES, NOP, RAM, TABLE
+from tests.fuzz.guest import FuzzGuest
 
-_LEFT_OUT = ("UDIVcc", "SDIVcc", "RD", "WR", "TADDccTV", "TSUBccTV", "LDSTUBA", "SWAPA", "ADDXcc", "SUBXcc")
-_CODE = RAM + 0x40000
+_CODE = 0x40000  # from the start of RAM
 _STEP = 0x800  # bytes between programs
 BATCH = 64
-_MAPPED = 0x40000 + BATCH * _STEP
+_MAPPED = _CODE + BATCH * _STEP
 
 
 @dataclass(frozen=True)
@@ -46,53 +38,46 @@ class Answer:
     data: bytes
 
 
-def entries() -> list[str]:
-    """Return the entries that are compared: integer arithmetic, loads and stores."""
-    names = []
-    for entry in read(TABLE).entries:
-        integer = entry.value >> 30 == 2 and (entry.value >> 19 & 63) < 0x28
-        memory = entry.value >> 30 == 3 and (entry.value >> 19 & 63) < 0x10
-        if (integer or memory or entry.name == "SETHI") and not entry.name.startswith(_LEFT_OUT):
-            names.append(entry.name)
-    return names
-
-
-def _emulate(tasks: Sequence[Task]) -> list[Answer]:
-    uc = importlib.import_module("unicorn.sparc_const")
+def _emulate(guest: FuzzGuest, tasks: Sequence[Task]) -> list[Answer]:
+    how = guest.emulator
+    constants = importlib.import_module(f"unicorn.{how.constants}")
     unicorn: Any = importlib.import_module("unicorn")
-    emulator = unicorn.Uc(unicorn.UC_ARCH_SPARC, unicorn.UC_MODE_SPARC32 | unicorn.UC_MODE_BIG_ENDIAN)
-    emulator.mem_map(RAM, _MAPPED)
+    mode = sum(getattr(unicorn, name) for name in how.modes)
+    emulator = unicorn.Uc(getattr(unicorn, how.arch), mode)
+    emulator.mem_map(guest.ram, _MAPPED)
+    how.prepare(emulator, constants)
     answers = []
     for index, task in enumerate(tasks):
-        code, count = _CODE + index * _STEP, len(task.words)
+        code, count = guest.ram + _CODE + index * _STEP, len(task.words)
         assert 4 * count + 64 <= _STEP
-        emulator.mem_write(code, struct.pack(f">{count + 16}I", *task.words, *[NOP] * 16))
-        emulator.mem_write(DATA - DATA_BYTES // 2, task.data)
-        numbers = {name: getattr(uc, f"UC_SPARC_REG_{name.upper()}") for name in task.registers}
+        emulator.mem_write(code, b"".join(word.to_bytes(4, "big") for word in [*task.words, *[guest.nop] * 16]))
+        emulator.mem_write(guest.data_start, task.data)
+        numbers = {name: getattr(constants, how.prefix + how.name(name)) for name in task.registers}
         for name, value in task.registers.items():
             emulator.reg_write(numbers[name], value)
         emulator.emu_start(code, code + 4 * count)
         found = {name: emulator.reg_read(number) & 0xFFFFFFFF for name, number in numbers.items()}
-        answers.append(Answer(found, bytes(emulator.mem_read(DATA - DATA_BYTES // 2, DATA_BYTES))))
+        answers.append(Answer(found, bytes(emulator.mem_read(guest.data_start, guest.data_bytes))))
     return answers
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(guest: FuzzGuest, pipe: Connection) -> None:
     while (tasks := pipe.recv()) is not None:
-        pipe.send(_emulate(tasks))
+        pipe.send(_emulate(guest, tasks))
 
 
 class Oracle:
     """The emulating process, started again when it dies."""
 
-    def __init__(self) -> None:
+    def __init__(self, guest: FuzzGuest) -> None:
+        self._guest = guest
         self._process: Any = None
         self._pipe: Any = None
 
     def _start(self) -> None:
         context = multiprocessing.get_context("fork")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process = context.Process(target=_serve, args=(self._guest, theirs), daemon=True)
         self._process.start()
         theirs.close()
 

@@ -14,7 +14,7 @@ import struct
 import pytest
 
 from l4vm.binding import Engine, Machine, Stop, Time
-from tests.fuzz.sparc_fuzz import FuzzError
+from tests.fuzz.comparisons import FuzzError
 
 CASES = int(os.environ.get("L4VM_FUZZ_CASES", "60"))
 RAM, CODE, TRAPS = 0x40000000, 0x40001000, 0x40020000

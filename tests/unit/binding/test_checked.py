@@ -14,7 +14,7 @@ from l4vm.bench.programs import build_program
 from l4vm.binding import Checked, Difference, Engine, Machine, Stop, Time, switch_names
 from l4vm.errors import L4vmError
 from l4vm.guests import load_elf
-from tests.fuzz.programs import DATA_BYTES, anything, load, sampler
+from tests.fuzz.sparc import GUEST, anything, sampler
 from tests.insn.words import CODE, NOP, PSR, RAM, branch, imm, memory, put
 
 O1, O2, G1 = 9, 10, 1
@@ -68,9 +68,9 @@ def test_program_is_the_same_in_both_engines(tmp_path: Path, switches: int) -> N
 def test_random_program_is_the_same_under_chaos(seed: int, slice_max: int) -> None:
     rng = random.Random(seed)
     with Checked("leon3", 16, time=Time.EXACT, code_mib=1, every=1 + rng.randrange(60)) as machine:
-        program, data = anything(rng, sampler(rng), 60), rng.randbytes(DATA_BYTES)
-        load(machine, program, data)
-        load(machine.partner, program, data)
+        program, data = anything(rng, sampler(rng), 60), rng.randbytes(GUEST.data_bytes)
+        GUEST.put(machine, program, data)
+        GUEST.put(machine.partner, program, data)
         machine.chaos(seed, slice_max)
         machine.run_for(600, wall_s=60)
         assert machine.insns == machine.partner.insns

@@ -9,7 +9,7 @@ import pytest
 
 from l4vm.binding import Engine, Machine, Stop, Time
 from l4vm.errors import L4vmError
-from tests.fuzz.programs import DATA_BYTES, anything, load, sampler
+from tests.fuzz.sparc import GUEST, anything, sampler
 from tests.insn.words import DATA, STAY
 from tests.unit.binding.conftest import LOOP, LOOP_INSNS, STORE, WORDS, loop_in
 
@@ -89,7 +89,7 @@ def test_host_time_goes_on_from_where_it_stood() -> None:
 def test_random_program_runs_the_same_after_each_restore(engine: Engine, seed: int) -> None:
     rng = random.Random(seed)
     with Machine("leon3", 16, engine, Time.EXACT, code_mib=1) as machine:
-        load(machine, anything(rng, sampler(rng), 40), rng.randbytes(DATA_BYTES))
+        GUEST.put(machine, anything(rng, sampler(rng), 40), rng.randbytes(GUEST.data_bytes))
         machine.run(rng.randrange(40))
         before = machine.snapshot()
         machine.run(200)
@@ -109,7 +109,7 @@ def test_virtual_memory_is_read_and_written_through_the_mmu_without_marks(machin
     level3 = 0x40010900
     while not (program := anything(rng, sampler(rng), 4)).tables:
         pass
-    load(machine, program, bytes(DATA_BYTES))
+    GUEST.put(machine, program, bytes(GUEST.data_bytes))
     machine.write(level3 + 4 * 9, ((0x40000 + 20) << 8 | 0x1A).to_bytes(4, "big"))  # 0x40009000 -> 0x40014000, no R bit
     machine.write(level3 + 4 * 10, bytes(4))
     assert machine.physical(0x40009123) == 0x40014123

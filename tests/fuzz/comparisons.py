@@ -12,9 +12,8 @@ import random
 from collections import Counter
 
 from l4vm.binding.machine import Engine, Machine, Stop
-from tests.fuzz import oracle
-from tests.fuzz.oracle import Answer, Oracle, Task
-from tests.fuzz.programs import DATA, DATA_BYTES, RAM, Program, anything, difference, listing, load, sampler, straight
+from tests.fuzz.guest import FuzzGuest, Program, difference
+from tests.fuzz.oracle import BATCH, Answer, Oracle, Task
 
 SWITCHES = (0, 1, 2, 4, 8, 16, 32, 64, 127)  # enum xl_switch: all on, each off, all off
 
@@ -26,10 +25,11 @@ class FuzzError(AssertionError):
 class EngineFuzz:
     """Interpreter against blocks on anything. A machine that halted or sleeps is made anew."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, guest: FuzzGuest, seed: int) -> None:
+        self.guest = guest
         self.seed = seed
         self.rng = random.Random(seed)
-        self.sampler = sampler(self.rng)
+        self.sampler = guest.sampler(self.rng, ())
         self.machines: list[Machine] = []
         self.insns = 0
         self.compiled = 0
@@ -39,7 +39,7 @@ class EngineFuzz:
         self.close()
         switches = self.rng.choice(SWITCHES)
         self.machines = [
-            Machine("leon3", ram_mib=16, engine=engine, code_mib=1, switches=switches) for engine in Engine
+            Machine(self.guest.machine, ram_mib=16, engine=engine, code_mib=1, switches=switches) for engine in Engine
         ]
 
     def close(self) -> None:
@@ -50,13 +50,13 @@ class EngineFuzz:
 
     def round(self, number: int, length: int = 24) -> None:
         """Run one program on both engines, once whole and once in slices, and compare."""
-        program = anything(self.rng, self.sampler, length)
-        data = self.rng.randbytes(DATA_BYTES)
-        insns = self.rng.randrange(1, 3 * length)
+        program = self.guest.anything(self.rng, self.sampler, length)
+        data = self.rng.randbytes(self.guest.data_bytes)
+        insns = self.rng.randrange(1, 3 * len(program.words))
         if not self.machines:
             self._fresh()
         for machine in self.machines:
-            load(machine, program, data)
+            self.guest.put(machine, program, data)
         self.seen.update(entry.name for entry in program.entries)
         before = [machine.stats() for machine in self.machines]
         stops = [machine.run(insns) for machine in self.machines]
@@ -72,35 +72,28 @@ class EngineFuzz:
         self.insns += done[1]
         self.compiled += done[1] - (after[1]["insns_interp"] - before[1]["insns_interp"])
         wrong = difference(*self.machines)
-        if self.machines[0].read(RAM, 0x20000) != self.machines[1].read(RAM, 0x20000):
+        if self.machines[0].read(self.guest.ram, 0x20000) != self.machines[1].read(self.guest.ram, 0x20000):
             wrong.append("RAM differs")
         if wrong or stops[0] is not stops[1] or done[0] != done[1]:
             place = f"anything, seed {self.seed}, round {number}: stops {stops}, instructions {done}"
-            raise FuzzError("\n".join([place, *wrong, listing(program)]))
+            raise FuzzError("\n".join([place, *wrong, self.guest.listing(program)]))
         if stops[0] is not Stop.BUDGET:
             self.close()
-
-
-def _visible(program: Program) -> dict[str, int]:
-    """Return the registers of window 0 as the emulator names them."""
-    found = {f"g{n}": program.registers[f"g{n}"] for n in range(1, 8)}
-    for bank, window, letter in (("o", 0, "o"), ("l", 0, "l"), ("i", 1, "o")):
-        found |= {f"{bank}{n}": program.registers[f"w{window}{letter}{n}"] for n in range(8)}
-    return found
 
 
 class UnicornFuzz:
     """Both engines and Unicorn on straight programs, a batch at a time."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, guest: FuzzGuest, seed: int) -> None:
+        self.guest = guest
         self.seed = seed
         self.rng = random.Random(seed)
-        self.sampler = sampler(self.rng, oracle.entries())
-        self.oracle = Oracle()
-        self.interpreter = Machine("leon3", ram_mib=16, engine=Engine.INTERP, code_mib=1)
+        self.sampler = guest.sampler(self.rng, guest.straight_entries())
+        self.oracle = Oracle(guest)
+        self.interpreter = Machine(guest.machine, ram_mib=16, engine=Engine.INTERP, code_mib=1)
         self.blocks: list[Machine] = []
         for switches in SWITCHES:
-            self.blocks.append(Machine("leon3", ram_mib=16, engine=Engine.BLOCK, code_mib=1, switches=switches))
+            self.blocks.append(Machine(guest.machine, ram_mib=16, engine=Engine.BLOCK, code_mib=1, switches=switches))
         self.insns = 0
         self.compared = 0
         self.trapped = 0
@@ -118,15 +111,15 @@ class UnicornFuzz:
         block = self.blocks[number % len(self.blocks)]
         machines = [self.interpreter, block]
         for machine in machines:
-            load(machine, program, data)
+            self.guest.put(machine, program, data)
         interpreted = block.stats()["insns_interp"]
         for machine in machines:
             machine.run(len(program.words) + 70)
         wrong = difference(*machines)
-        data = block.read(DATA - DATA_BYTES // 2, DATA_BYTES)
-        if data != self.interpreter.read(DATA - DATA_BYTES // 2, DATA_BYTES):
+        data = block.read(self.guest.data_start, self.guest.data_bytes)
+        if data != self.interpreter.read(self.guest.data_start, self.guest.data_bytes):
             wrong.append("RAM differs")
-        trapped = bool(block["tbr"] & 0xFF0)
+        trapped = self.guest.has_trapped(block)
         odd = block.stats()["insns_interp"] - interpreted
         if not trapped and odd > 4:  # a branch that is the last of a full block leaves its slot to the interpreter
             wrong.append(f"{odd} instructions were interpreted by the block engine")
@@ -135,25 +128,25 @@ class UnicornFuzz:
         if trapped:
             self.trapped += 1
             return None
-        return Answer({name: block[name] for name in _visible(program)}, data)
+        return Answer({name: block[name] for name in self.guest.visible(program)}, data)
 
     def _fail(self, number: int, program: Program, text: str) -> None:
         switches = SWITCHES[number % len(SWITCHES)]
         place = f"straight, seed {self.seed}, program {number}, switches {switches}"
-        raise FuzzError(f"{place}: {text}\n{listing(program)}")
+        raise FuzzError(f"{place}: {text}\n{self.guest.listing(program)}")
 
-    def round(self, number: int, count: int = oracle.BATCH) -> None:
+    def round(self, number: int, count: int = BATCH) -> None:
         """Run a batch of programs of 24 to 60 instructions, numbered from `number`, and compare."""
         programs: list[tuple[int, Program, Answer]] = []
         tasks = []
         for index in range(number, number + count):
-            program = straight(self.rng, self.sampler, self.rng.randrange(24, 61))
-            data = self.rng.randbytes(DATA_BYTES)
+            program = self.guest.straight(self.rng, self.sampler, self.rng.randrange(24, 61))
+            data = self.rng.randbytes(self.guest.data_bytes)
             ours = self._engines(index, program, data)
             self.seen.update(entry.name for entry in program.entries)
             if ours is not None:
                 programs.append((index, program, ours))
-                tasks.append(Task(program.words, _visible(program), data))
+                tasks.append(Task(program.words, self.guest.visible(program), data))
         for (index, program, ours), theirs in zip(programs, self.oracle.run(tasks), strict=True):
             if theirs is None:
                 self.crashed += 1

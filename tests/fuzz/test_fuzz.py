@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The short form of the SPARC fuzz runs; the long one is `python -m tests.fuzz`."""
+"""The short form of the fuzz runs; the long one is `python -m tests.fuzz`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import random
 
 import pytest
 
-from tests.fuzz import oracle
-from tests.fuzz.oracle import Answer, Oracle, Task
-from tests.fuzz.programs import CODE, DATA, DATA_BYTES, NOP
-from tests.fuzz.sparc_fuzz import EngineFuzz, FuzzError, UnicornFuzz
+from tests.fuzz import ppc, sparc
+from tests.fuzz.comparisons import EngineFuzz, FuzzError, UnicornFuzz
+from tests.fuzz.guest import FuzzGuest
+from tests.fuzz.oracle import BATCH, Answer, Oracle, Task
+
+GUESTS = pytest.mark.parametrize("guest", [sparc.GUEST, ppc.GUEST], ids=lambda guest: guest.machine)
 
 
-def test_engines_agree_on_random_programs() -> None:
-    fuzz = EngineFuzz(seed=20)
+@GUESTS
+def test_engines_agree_on_random_programs(guest: FuzzGuest) -> None:
+    fuzz = EngineFuzz(guest, seed=20)
     try:
         for number in range(300):
             fuzz.round(number)
@@ -24,13 +27,14 @@ def test_engines_agree_on_random_programs() -> None:
         fuzz.close()
 
 
-def test_engines_and_unicorn_agree_on_straight_programs() -> None:
-    fuzz = UnicornFuzz(seed=20)
+@GUESTS
+def test_engines_and_unicorn_agree_on_straight_programs(guest: FuzzGuest) -> None:
+    fuzz = UnicornFuzz(guest, seed=20)
     try:
-        for number in range(0, 4 * oracle.BATCH, oracle.BATCH):
+        for number in range(0, 4 * BATCH, BATCH):
             fuzz.round(number)
-        assert fuzz.compared > 3 * oracle.BATCH
-        assert set(fuzz.seen) == set(oracle.entries())
+        assert fuzz.compared > 3 * BATCH
+        assert set(fuzz.seen) == set(guest.straight_entries())
     finally:
         fuzz.close()
 
@@ -45,23 +49,22 @@ def test_a_wrong_answer_is_reported_with_seed_and_program(monkeypatch: pytest.Mo
         return answers
 
     monkeypatch.setattr(Oracle, "run", wrong)
-    fuzz = UnicornFuzz(seed=21)
+    fuzz = UnicornFuzz(sparc.GUEST, seed=21)
     try:
         with pytest.raises(FuzzError, match=r"straight, seed 21, program \d+, switches \d+: l3: 0x") as caught:
             fuzz.round(0, 8)
-        assert f"{CODE:08x}  81804000  wr %g1, %g0, %asr0" in str(caught.value)
+        assert f"{sparc.CODE:08x}  81804000  wr %g1, %g0, %asr0" in str(caught.value)
     finally:
         fuzz.close()
 
 
 def test_a_program_that_kills_the_emulator_costs_only_itself() -> None:
-    data = random.Random(1).randbytes(DATA_BYTES)
-    good = Task([NOP, 0x90102005], {"o0": 0}, data)  # or %g0, 5, %o0
+    data = random.Random(1).randbytes(sparc.GUEST.data_bytes)
+    good = Task([sparc.NOP, 0x90102005], {"o0": 0}, data)  # or %g0, 5, %o0
     fatal = Task([0x91D02000], {"o0": 0}, data)  # ta 0
-    emulator = Oracle()
+    emulator = Oracle(sparc.GUEST)
     try:
         answers = emulator.run([good, fatal, good])
     finally:
         emulator.close()
     assert answers == [Answer({"o0": 5}, data), None, Answer({"o0": 5}, data)]
-    assert DATA > CODE
