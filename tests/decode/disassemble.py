@@ -31,6 +31,8 @@ def disassemble(table: Table, word: int, pc: int) -> str:
     entry = table.decode(word)
     if entry is None:
         return "illegal"
+    if table.guest == "ppc" and word & 2:
+        pc = 0  # AA: the target is absolute
     text = entry.text
     for name, kind in entry.holes():
         field = entry.field(name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The machine of the instruction tests: each test runs once in the interpreter and once as blocks."""
+"""The machines of the instruction tests: each test runs once in the interpreter and once as blocks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,24 @@ from collections.abc import Iterator
 import pytest
 
 from l4vm.binding.machine import Engine, Machine
+from tests.insn import ppc_words
 from tests.insn.words import PSR, RAM, STAY
 
+_ENGINES = pytest.fixture(params=list(Engine), ids=lambda engine: engine.name.lower())
 
-@pytest.fixture(params=list(Engine), ids=lambda engine: engine.name.lower())
+
+@_ENGINES
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    """Supervisor, traps enabled, FPU on, MMU off; every trap vector holds the CPU."""
+    """SPARC: supervisor, traps enabled, FPU on, MMU off; every trap vector holds the CPU."""
     with Machine("leon3", ram_mib=16, engine=request.param, code_mib=1) as made:
         made["psr"], made["tbr"], made["wim"] = PSR, RAM, 0
         made.write(RAM, struct.pack(">I", STAY) * 1024)
+        yield made
+
+
+@_ENGINES
+def ppc(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """PowerPC: as `ppc_words.prepare` says."""
+    with Machine("bamboo", ram_mib=16, engine=request.param, code_mib=1) as made:
+        ppc_words.prepare(made)
         yield made

@@ -6,12 +6,9 @@ Register numbers are the manual's: 8-15 outs, 16-23 locals, 24-31 ins. Source: V
 
 from __future__ import annotations
 
-import struct
-from pathlib import Path
+from l4vm.binding.machine import Machine
+from tests.insn.layout import Layout
 
-from l4vm.binding.machine import Engine, Machine, Stop
-
-TABLE = Path(__file__).parents[2] / "translator/guest/sparc/insn.decode"
 RAM = 0x40000000
 CODE = RAM + 0x2000
 DATA = RAM + 0x8000
@@ -19,6 +16,8 @@ M32 = 0xFFFFFFFF
 PSR = 0x10A0  # EF, S, ET, window 0
 NOP = 0x01000000
 STAY = 0x30800000  # ba,a .
+LAYOUT = Layout("sparc", "leon3", RAM, CODE, DATA, NOP, STAY)
+TABLE, put, run = LAYOUT.table, LAYOUT.put, LAYOUT.run
 RETURN_BEHIND = bytes.fromhex("81c4a000 81cca004 01000000 01000000")  # jmpl %l2; rett %l2 + 4; nop; nop
 
 
@@ -50,25 +49,6 @@ def fpop(opf: int, rd: int = 0, rs1: int = 2, rs2: int = 4, op3: int = 0x34) -> 
 def branch(cond: int, words: int, annul: int = 0, op2: int = 2) -> int:
     """Bicc, or FBfcc with op2 6, by so many words."""
     return annul << 29 | cond << 25 | op2 << 22 | words & 0x3FFFFF
-
-
-def put(machine: Machine, *words: int) -> None:
-    """Write a program to CODE, STAY behind it, and set pc there."""
-    machine.write(CODE, struct.pack(f">{len(words) + 16}I", *words, *[STAY] * 16))
-    machine["pc"] = CODE
-
-
-def run(machine: Machine, *words: int, insns: int = 0) -> None:
-    """Put a program and run it and STAY behind it, which changes nothing; or run as many instructions as said.
-
-    A block that is longer than what is left to run would be interpreted: STAY ends the block in time, and the block
-    engine is held to have interpreted nothing.
-    """
-    put(machine, *words)
-    interpreted = machine.stats()["insns_interp"]
-    assert machine.run(insns or len(words) + 4) is Stop.BUDGET
-    if machine.engine is Engine.BLOCK and not insns:
-        assert machine.stats()["insns_interp"] == interpreted
 
 
 def trap_of(machine: Machine) -> int | None:

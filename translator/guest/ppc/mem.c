@@ -222,7 +222,13 @@ NOTHING(dcbtst)
 NOTHING(icbt)
 NOTHING(mbar)
 NOTHING(msync)
-NOTHING(isync)
+
+/* isync: what was stored as code before it runs behind it, so the block ends */
+void ppc_isync(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    (void)d;
+    ppc_end_block(x);
+}
 
 #define PRIVILEGED_NOTHING(name) \
     void ppc_##name(struct xl_ctx *x, const struct ppc_insn *d) \

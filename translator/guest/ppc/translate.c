@@ -193,6 +193,8 @@ static void trap(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref a, st
 void ppc_tw(struct xl_ctx *x, const struct ppc_insn *d) { trap(x, d, ppc_get(x, d->ra), ppc_get(x, d->rb)); }
 void ppc_twi(struct xl_ctx *x, const struct ppc_insn *d) { trap(x, d, ppc_get(x, d->ra), ir_const(x, (uint32_t)d->si)); }
 
+enum { AA = 2 }; /* of branches: the target is absolute */
+
 static char *put_text(char *at, const char *end, const char *text)
 {
     while (*text && at < end)
@@ -250,7 +252,7 @@ static const char *disassemble(uint32_t word, uint32_t pc, char *out, unsigned o
         bool sign = bits > 32;
         bits -= sign ? 32 : 0;
         uint32_t raw = word << (32 - low - bits);
-        at = put_operand(at, end, t[1], sign ? (uint32_t)((int32_t)raw >> (32 - bits)) : raw >> (32 - bits), pc);
+        at = put_operand(at, end, t[1], sign ? (uint32_t)((int32_t)raw >> (32 - bits)) : raw >> (32 - bits), word & AA ? 0 : pc);
         t += 3;
     }
     *at = 0;
