@@ -343,7 +343,7 @@ static struct ppc_fp_outcome estimate(enum ppc_fp_op op, const struct number *b,
     struct number one = unpack(ONE);
     struct ppc_fp_outcome o;
 
-    if (op == PPC_FRES) {
+    if (op == FPU_RES) {
         o = divide(&one, b, &singles, fpscr);
     } else {
         if (b->kind == ZERO)
@@ -393,9 +393,9 @@ static struct ppc_fp_outcome from_nan(enum ppc_fp_op op, const struct operands *
             chosen = o->bits[i];
             set |= ieee_signaling_d(chosen) ? FPSCR_VXSNAN : 0;
         }
-    if (op >= PPC_FMADD && op <= PPC_FNMSUB && zero_by_infinity(&o->a, &o->c))
+    if (op >= FPU_MADD && op <= FPU_NMSUB && zero_by_infinity(&o->a, &o->c))
         set |= FPSCR_VXIMZ;
-    if (op == PPC_FRSP)
+    if (op == FPU_RSP)
         chosen = chosen >> 29 << 29;
     return nan_result(chosen, set, fpscr);
 }
@@ -405,22 +405,22 @@ struct ppc_fp_outcome ppc_fp_compute(enum ppc_fp_op op, bool single, uint64_t a,
     const struct format *to = single ? &singles : &doubles;
     struct operands o = {{a, b, c}, unpack(a), unpack(b), unpack(c)};
 
-    if (op == PPC_FCTIW || op == PPC_FCTIWZ)
-        return to_word(&o.b, ieee_signaling_d(b), op == PPC_FCTIW ? fpscr & FPSCR_RN : RN_ZERO, fpscr);
+    if (op == FPU_CTIW || op == FPU_CTIWZ)
+        return to_word(&o.b, ieee_signaling_d(b), op == FPU_CTIW ? fpscr & FPSCR_RN : RN_ZERO, fpscr);
     if (o.a.kind == NAN_ANY || o.b.kind == NAN_ANY || o.c.kind == NAN_ANY)
         return from_nan(op, &o, fpscr);
     switch (op) {
-    case PPC_FADD: return add(&o, false, to, fpscr);
-    case PPC_FSUB: return add(&o, true, to, fpscr);
-    case PPC_FMUL: return multiply(&o, to, fpscr);
-    case PPC_FDIV: return divide(&o.a, &o.b, to, fpscr);
-    case PPC_FSQRT: return square_root(&o.b, to, fpscr);
-    case PPC_FMADD: return multiply_add(&o, false, false, to, fpscr);
-    case PPC_FMSUB: return multiply_add(&o, true, false, to, fpscr);
-    case PPC_FNMADD: return multiply_add(&o, false, true, to, fpscr);
-    case PPC_FNMSUB: return multiply_add(&o, true, true, to, fpscr);
-    case PPC_FRES:
-    case PPC_FRSQRTE: return estimate(op, &o.b, fpscr);
+    case FPU_ADD: return add(&o, false, to, fpscr);
+    case FPU_SUB: return add(&o, true, to, fpscr);
+    case FPU_MUL: return multiply(&o, to, fpscr);
+    case FPU_DIV: return divide(&o.a, &o.b, to, fpscr);
+    case FPU_SQRT: return square_root(&o.b, to, fpscr);
+    case FPU_MADD: return multiply_add(&o, false, false, to, fpscr);
+    case FPU_MSUB: return multiply_add(&o, true, false, to, fpscr);
+    case FPU_NMADD: return multiply_add(&o, false, true, to, fpscr);
+    case FPU_NMSUB: return multiply_add(&o, true, true, to, fpscr);
+    case FPU_RES:
+    case FPU_RSQRTE: return estimate(op, &o.b, fpscr);
     default: /* frsp */
         return o.b.kind == INFINITE ? infinity(o.b.negative, 0) : round_to(&singles, exact_of(&o.b), false, fpscr);
     }

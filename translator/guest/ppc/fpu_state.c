@@ -66,15 +66,15 @@ static bool host(enum ppc_fp_op op, bool single, uint64_t a, uint64_t b, uint64_
 {
     double r;
 
-    if (single && (a | b | c) << 35 && op != PPC_FRSP)
+    if (single && (a | b | c) << 35 && op != FPU_RSP)
         return false;
     switch (op) {
-    case PPC_FADD: r = sse2_add_d(value(a), value(b)); break;
-    case PPC_FSUB: r = sse2_sub_d(value(a), value(b)); break;
-    case PPC_FMUL: r = sse2_mul_d(value(a), value(c)); break;
-    case PPC_FDIV: r = sse2_div_d(value(a), value(b)); break;
-    case PPC_FSQRT: r = sse2_sqrt_d(0, value(b)); break;
-    case PPC_FRSP: r = value(b); break;
+    case FPU_ADD: r = sse2_add_d(value(a), value(b)); break;
+    case FPU_SUB: r = sse2_sub_d(value(a), value(b)); break;
+    case FPU_MUL: r = sse2_mul_d(value(a), value(c)); break;
+    case FPU_DIV: r = sse2_div_d(value(a), value(b)); break;
+    case FPU_SQRT: r = sse2_sqrt_d(0, value(b)); break;
+    case FPU_RSP: r = value(b); break;
     default: return false;
     }
     if (!single) {
@@ -89,10 +89,10 @@ static bool host(enum ppc_fp_op op, bool single, uint64_t a, uint64_t b, uint64_
 
 void ppc_fp_do(struct ppc_fpu *f, enum ppc_fp_op op, bool single, unsigned d, unsigned a, unsigned b, unsigned c)
 {
-    static const struct { bool a, b, c; } has[PPC_FP_OPS] = {
-        [PPC_FADD] = {1, 1, 0}, [PPC_FSUB] = {1, 1, 0}, [PPC_FMUL] = {1, 0, 1}, [PPC_FDIV] = {1, 1, 0}, [PPC_FSQRT] = {0, 1, 0},
-        [PPC_FMADD] = {1, 1, 1}, [PPC_FMSUB] = {1, 1, 1}, [PPC_FNMADD] = {1, 1, 1}, [PPC_FNMSUB] = {1, 1, 1},
-        [PPC_FRSP] = {0, 1, 0}, [PPC_FRES] = {0, 1, 0}, [PPC_FRSQRTE] = {0, 1, 0}, [PPC_FCTIW] = {0, 1, 0}, [PPC_FCTIWZ] = {0, 1, 0},
+    static const struct { bool a, b, c; } has[FPU_OPS] = {
+        [FPU_ADD] = {1, 1, 0}, [FPU_SUB] = {1, 1, 0}, [FPU_MUL] = {1, 0, 1}, [FPU_DIV] = {1, 1, 0}, [FPU_SQRT] = {0, 1, 0},
+        [FPU_MADD] = {1, 1, 1}, [FPU_MSUB] = {1, 1, 1}, [FPU_NMADD] = {1, 1, 1}, [FPU_NMSUB] = {1, 1, 1},
+        [FPU_RSP] = {0, 1, 0}, [FPU_RES] = {0, 1, 0}, [FPU_RSQRTE] = {0, 1, 0}, [FPU_CTIW] = {0, 1, 0}, [FPU_CTIWZ] = {0, 1, 0},
     };
     uint64_t x = has[op].a ? f->f[a & 31] : 0, y = has[op].b ? f->f[b & 31] : 0, z = has[op].c ? f->f[c & 31] : 0, result;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loads and stores: plain, with update, byte-reversed, multiple, string; reservations; caches.
+ * Loads and stores: plain, with update, byte-reversed, multiple, string, of the FPU; reservations; caches.
  *
  * The 440 does misaligned accesses itself, all but those of lwarx and stwcx. Caches hold nothing that memory does not: their instructions check the address and, but for dcbz, do
  * nothing more. What fails is started again from the beginning, so a string or multiple store may have written a part.
@@ -51,6 +51,50 @@ static void store(struct xl_ctx *x, const struct ppc_insn *d, uint8_t size, unsi
         ppc_put(x, d->ra, at);
 }
 
+/* Singles become doubles on their way in and are cut off on their way out; nothing is signalled   5.6 */
+static uint64_t widen(struct xl_cpu *cpu, uint64_t word)
+{
+    (void)cpu;
+    return ppc_fp_from_single((uint32_t)word);
+}
+
+static uint64_t narrow(struct xl_cpu *cpu, uint64_t bits)
+{
+    (void)cpu;
+    return ppc_fp_to_single(bits);
+}
+
+static void load_f(struct xl_ctx *x, const struct ppc_insn *d, uint8_t size, unsigned how)
+{
+    static const struct xl_helper helper = {"ppc_fp_widen", (void *)widen, 0};
+
+    if (ppc_fpu_off(x) || is_invalid(x, d, how, false))
+        return;
+    struct ir_ref at = address(x, d, how), value = ir_ld(x, access(x, size, how), at);
+    ppc_f_put(x, d->rt, size == 8 ? value : ir_calld(x, &helper, 1, &value));
+    if (how & UPDATE)
+        ppc_put(x, d->ra, at);
+}
+
+static void store_f(struct xl_ctx *x, const struct ppc_insn *d, uint8_t size, unsigned how)
+{
+    static const struct xl_helper helper = {"ppc_fp_narrow", (void *)narrow, 0};
+
+    if (ppc_fpu_off(x) || is_invalid(x, d, how, false))
+        return;
+    struct ir_ref at = address(x, d, how), value = ppc_f_get(x, d->rt);
+    ir_st(x, access(x, size, how), at, size == 8 ? value : ir_callw(x, &helper, 1, &value));
+    if (how & UPDATE)
+        ppc_put(x, d->ra, at);
+}
+
+/* stfiwx: the lower word as it is */
+void ppc_stfiwx(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    if (!ppc_fpu_off(x))
+        ir_st(x, access(x, 4, INDEXED), address(x, d, INDEXED), ir_get(x, 0, PPC_FPR(d->rt)));
+}
+
 #define ACCESS(name, function, size, how) \
     void ppc_##name(struct xl_ctx *x, const struct ppc_insn *d) \
     { \
@@ -68,6 +112,10 @@ FORMS(lha, load, 2, SIGNED)
 FORMS(stw, store, 4, 0)
 FORMS(stb, store, 1, 0)
 FORMS(sth, store, 2, 0)
+FORMS(lfs, load_f, 4, 0)
+FORMS(lfd, load_f, 8, 0)
+FORMS(stfs, store_f, 4, 0)
+FORMS(stfd, store_f, 8, 0)
 ACCESS(lwbrx, load, 4, INDEXED | REVERSED)
 ACCESS(lhbrx, load, 2, INDEXED | REVERSED)
 ACCESS(stwbrx, store, 4, INDEXED | REVERSED)

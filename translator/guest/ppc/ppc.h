@@ -3,7 +3,7 @@
  * The PowerPC 440 front end: the CPU's state and what its files share.
  *
  * Each bit of CR is a word that is 0 or 1, so that a compare, a CR operation and a conditional branch are operations on words; XER's SO, OV and CA likewise. What translated code
- * touches most lies first (ir/known.h remembers the first 128 words). FP registers are 64-bit patterns.
+ * touches most lies first (ir/known.h remembers the first 128 words).
  *
  * Bits are written by their value here; the manuals count them from the left.
  *
@@ -13,6 +13,7 @@
 #define PPC_H
 
 #include "rt/guest.h"
+#include "fpu.h"
 #include "ppc_dec_gen.h"
 
 enum { PPC_TLB_ENTRIES = 64 };
@@ -30,11 +31,10 @@ struct ppc_cpu {
     uint32_t so, ov, ca, xer_bytes;
     uint32_t msr;
     uint32_t reserved, reserved_at; /* lwarx: 1 and the address */
-    uint32_t fpscr;
 #define SPR(number, field, read, write, mask) uint32_t field;
 #include "spr.def"
     struct ppc_tlb tlb[PPC_TLB_ENTRIES];
-    uint64_t fpr[32];
+    struct ppc_fpu fpu;
     /* timers.c; ticks of the CPU's clock since power on, UINT64_MAX never */
     uint64_t tb_offset; /* time base - ticks */
     uint64_t dec_zero, fit_next, watchdog_next;
@@ -42,6 +42,7 @@ struct ppc_cpu {
 };
 #define PPC_OFF(field) ((uint32_t)offsetof(struct ppc_cpu, field))
 #define PPC_GPR(n) (PPC_OFF(r) + 4 * (n))
+#define PPC_FPR(n) (PPC_OFF(fpu.f) + 8 * (n))
 #define PPC_CR(n) (PPC_OFF(cr) + 4 * (n))
 enum { CR_LT, CR_GT, CR_EQ, CR_SO };
 
@@ -140,7 +141,9 @@ void ppc_put(struct xl_ctx *x, unsigned r, struct ir_ref value);
 void ppc_cr_put(struct xl_ctx *x, unsigned field, struct ir_ref a, struct ir_ref b, bool is_signed);
 void ppc_raise(struct xl_ctx *x, uint32_t exception);
 bool ppc_user_traps(struct xl_ctx *x); /* true: the instruction is privileged and was made to trap */
-bool ppc_fpu_off(struct xl_ctx *x);
+bool ppc_fpu_off(struct xl_ctx *x); /* true: the FPU is off and the instruction was made to trap */
+struct ir_ref ppc_f_get(struct xl_ctx *x, unsigned r); /* 64 bits */
+void ppc_f_put(struct xl_ctx *x, unsigned r, struct ir_ref value);
 void ppc_end_block(struct xl_ctx *x);
 unsigned ppc_mmu_data(const struct xl_ctx *x);
 

@@ -168,16 +168,15 @@ void ppc_reset(struct xl_cpu *cpu)
 }
 
 /* Registers by name. bank 0xff: put together, `off` says which; 0xfe: an FP register. */
-enum special { REG_PC, REG_MSR, REG_CR, REG_XER };
+enum special { REG_PC, REG_MSR, REG_CR, REG_XER, REG_FPSCR };
 #define SPECIAL 0xff
 #define WIDE 0xfe
 #define R8(a, b, c, d, e, f, g, h, first) \
     {"r" a, 0, PPC_GPR(first)}, {"r" b, 0, PPC_GPR(first + 1)}, {"r" c, 0, PPC_GPR(first + 2)}, {"r" d, 0, PPC_GPR(first + 3)}, {"r" e, 0, PPC_GPR(first + 4)}, \
         {"r" f, 0, PPC_GPR(first + 5)}, {"r" g, 0, PPC_GPR(first + 6)}, {"r" h, 0, PPC_GPR(first + 7)}
-#define FPR(n) (PPC_OFF(fpr) + 8 * (n))
 #define F8(a, b, c, d, e, f, g, h, first) \
-    {"f" a, WIDE, FPR(first)}, {"f" b, WIDE, FPR(first + 1)}, {"f" c, WIDE, FPR(first + 2)}, {"f" d, WIDE, FPR(first + 3)}, {"f" e, WIDE, FPR(first + 4)}, \
-        {"f" f, WIDE, FPR(first + 5)}, {"f" g, WIDE, FPR(first + 6)}, {"f" h, WIDE, FPR(first + 7)}
+    {"f" a, WIDE, PPC_FPR(first)}, {"f" b, WIDE, PPC_FPR(first + 1)}, {"f" c, WIDE, PPC_FPR(first + 2)}, {"f" d, WIDE, PPC_FPR(first + 3)}, {"f" e, WIDE, PPC_FPR(first + 4)}, \
+        {"f" f, WIDE, PPC_FPR(first + 5)}, {"f" g, WIDE, PPC_FPR(first + 6)}, {"f" h, WIDE, PPC_FPR(first + 7)}
 
 const struct xl_reg_name ppc_regs[] = {
     {"pc", SPECIAL, REG_PC},
@@ -192,7 +191,7 @@ const struct xl_reg_name ppc_regs[] = {
 #include "spr.def"
     {"reserved", 0, PPC_OFF(reserved)},
     {"reserved_at", 0, PPC_OFF(reserved_at)},
-    {"fpscr", 0, PPC_OFF(fpscr)},
+    {"fpscr", SPECIAL, REG_FPSCR},
     F8("0", "1", "2", "3", "4", "5", "6", "7", 0),
     F8("8", "9", "10", "11", "12", "13", "14", "15", 8),
     F8("16", "17", "18", "19", "20", "21", "22", "23", 16),
@@ -203,13 +202,13 @@ enum { REG_COUNT = sizeof(ppc_regs) / sizeof(ppc_regs[0]) - 1 };
 
 bool ppc_reg_get(struct xl_cpu *cpu, unsigned index, uint64_t *value)
 {
-    const struct ppc_cpu *s = ppc_of(cpu);
+    struct ppc_cpu *s = ppc_of(cpu);
 
     if (index >= REG_COUNT)
         return false;
     const struct xl_reg_name *reg = &ppc_regs[index];
     if (reg->bank == WIDE) {
-        *value = s->fpr[(reg->off - PPC_OFF(fpr)) / 8];
+        *value = s->fpu.f[(reg->off - PPC_FPR(0)) / 8];
         return true;
     }
     if (reg->bank != SPECIAL) {
@@ -220,6 +219,7 @@ bool ppc_reg_get(struct xl_cpu *cpu, unsigned index, uint64_t *value)
     case REG_PC: *value = xl_cpu_env(cpu)->pc; break;
     case REG_MSR: *value = s->msr; break;
     case REG_CR: *value = ppc_cr(s); break;
+    case REG_FPSCR: *value = ppc_fpscr(&s->fpu); break;
     default: *value = ppc_xer(s); break;
     }
     return true;
@@ -244,7 +244,7 @@ bool ppc_reg_set(struct xl_cpu *cpu, unsigned index, uint64_t value)
         return false;
     const struct xl_reg_name *reg = &ppc_regs[index];
     if (reg->bank == WIDE) {
-        s->fpr[(reg->off - PPC_OFF(fpr)) / 8] = value;
+        s->fpu.f[(reg->off - PPC_FPR(0)) / 8] = value;
         return true;
     }
     if (value > UINT32_MAX)
@@ -261,6 +261,7 @@ bool ppc_reg_set(struct xl_cpu *cpu, unsigned index, uint64_t value)
         return true;
     case REG_MSR: ppc_msr_set(cpu, word); return true;
     case REG_CR: ppc_cr_set(s, word, 0xffffffffu); return true;
+    case REG_FPSCR: ppc_fpscr_put(&s->fpu, word, 0xffffffffu); return true;
     default: ppc_xer_set(s, word); return true;
     }
 }

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The FPU's instructions but its loads and stores (mem.c): one helper for an operation, words for moves.
+ *
+ * Every instruction that leaves FEX set while MSR has FE0 or FE1 ends in a program interrupt at itself, its results but the one that the exception suppresses in place: all
+ * modes are precise. MSR alone raises nothing; the next FP instruction does. A form with Rc puts FX, FEX, VX and OX into CR field 1.
+ *
+ * Source: Book E 5.4.5, 5.6.2-5.6.7.
+ */
+#include "ppc.h"
+
+struct ir_ref ppc_f_get(struct xl_ctx *x, unsigned r)
+{
+    struct ir_ref high = ir_get(x, 0, PPC_FPR(r) + 4), low = ir_get(x, 0, PPC_FPR(r));
+
+    return ir_op2(x, IR_OP_PAIR, high, low);
+}
+
+static void halves_put(struct xl_ctx *x, unsigned r, struct ir_ref high, struct ir_ref low)
+{
+    ir_put(x, 0, PPC_FPR(r) + 4, high);
+    ir_put(x, 0, PPC_FPR(r), low);
+}
+
+void ppc_f_put(struct xl_ctx *x, unsigned r, struct ir_ref value)
+{
+    halves_put(x, r, ir_op1(x, IR_OP_HI, value), ir_op1(x, IR_OP_LO, value));
+}
+
+/* --- at run time --- */
+enum { CR1 = 4, HOW_SINGLE = 0x100, HOW_RECORD = 0x200 };
+
+static void finish(struct xl_cpu *cpu, bool record)
+{
+    struct ppc_cpu *s = ppc_of(cpu);
+
+    for (unsigned i = 0; record && i < 4; i++)
+        s->cr[CR1 + i] = s->fpu.fpscr >> (31 - i) & 1;
+    if (s->fpu.fpscr & FPSCR_FEX && s->msr & (MSR_FE0 | MSR_FE1))
+        xl_raise(cpu, INT_PROGRAM | ESR_FP);
+}
+
+/* how: operation | HOW_SINGLE | HOW_RECORD; the registers are in the word */
+static uint64_t arithmetic(struct xl_cpu *cpu, uint64_t how, uint64_t word)
+{
+    ppc_fp_do(&ppc_of(cpu)->fpu, (enum ppc_fp_op)(how & 0xff), how & HOW_SINGLE, word >> 21 & 31, word >> 16 & 31, word >> 11 & 31, word >> 6 & 31);
+    finish(cpu, how & HOW_RECORD);
+    return 0;
+}
+
+static uint64_t compare(struct xl_cpu *cpu, uint64_t is_ordered, uint64_t word)
+{
+    struct ppc_cpu *s = ppc_of(cpu);
+    unsigned relation = ppc_fp_do_compare(&s->fpu, is_ordered, word >> 16 & 31, word >> 11 & 31);
+
+    for (unsigned i = 0; i < 4; i++)
+        s->cr[4 * (word >> 23 & 7) + i] = relation >> (3 - i) & 1;
+    finish(cpu, false);
+    return 0;
+}
+
+static uint64_t select(struct xl_cpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+    (void)cpu;
+    return ppc_fp_select(a, b, c);
+}
+
+static uint64_t fpscr_read(struct xl_cpu *cpu)
+{
+    return ppc_fpscr(&ppc_of(cpu)->fpu);
+}
+
+/* Of a mask, the bits that are written; Rc in bit 32 of it. */
+static uint64_t fpscr_write(struct xl_cpu *cpu, uint64_t value, uint64_t mask)
+{
+    ppc_fpscr_put(&ppc_of(cpu)->fpu, (uint32_t)value, (uint32_t)mask);
+    finish(cpu, mask >> 32);
+    return 0;
+}
+
+static uint64_t fpscr_bit_write(struct xl_cpu *cpu, uint64_t bit, uint64_t value, uint64_t record)
+{
+    ppc_fpscr_bit(&ppc_of(cpu)->fpu, (unsigned)bit, value);
+    finish(cpu, record);
+    return 0;
+}
+
+static uint64_t fpscr_field_take(struct xl_cpu *cpu, uint64_t field)
+{
+    return ppc_fpscr_field_take(&ppc_of(cpu)->fpu, (unsigned)field);
+}
+
+enum { ALL = XL_H_READS | XL_H_WRITES | XL_H_FAULTS };
+static const struct xl_helper help_arithmetic = {"ppc_fp_arithmetic", (void *)arithmetic, ALL};
+static const struct xl_helper help_compare = {"ppc_fp_compare", (void *)compare, ALL};
+static const struct xl_helper help_select = {"ppc_fp_select", (void *)select, 0};
+static const struct xl_helper help_fpscr_read = {"ppc_fpscr_read", (void *)fpscr_read, XL_H_READS | XL_H_WRITES};
+static const struct xl_helper help_fpscr_write = {"ppc_fpscr_write", (void *)fpscr_write, ALL};
+static const struct xl_helper help_fpscr_bit = {"ppc_fpscr_bit_write", (void *)fpscr_bit_write, ALL};
+static const struct xl_helper help_fpscr_take = {"ppc_fpscr_field_take", (void *)fpscr_field_take, XL_H_READS | XL_H_WRITES};
+
+/* --- translation --- */
+static void two_words(struct xl_ctx *x, const struct ppc_insn *d, const struct xl_helper *helper, uint32_t how)
+{
+    if (!ppc_fpu_off(x))
+        ir_call(x, helper, 2, (struct ir_ref[]){ir_const(x, how), ir_const(x, d->word)});
+}
+
+#define ARITHMETIC(name, op, single)                                                                                    \
+    void ppc_##name(struct xl_ctx *x, const struct ppc_insn *d)                                                          \
+    {                                                                                                                   \
+        two_words(x, d, &help_arithmetic, (uint32_t)(op) | ((single) ? HOW_SINGLE : 0) | (d->rc ? HOW_RECORD : 0));      \
+    }
+ARITHMETIC(fadd, FPU_ADD, false)
+ARITHMETIC(fadds, FPU_ADD, true)
+ARITHMETIC(fsub, FPU_SUB, false)
+ARITHMETIC(fsubs, FPU_SUB, true)
+ARITHMETIC(fmul, FPU_MUL, false)
+ARITHMETIC(fmuls, FPU_MUL, true)
+ARITHMETIC(fdiv, FPU_DIV, false)
+ARITHMETIC(fdivs, FPU_DIV, true)
+ARITHMETIC(fsqrt, FPU_SQRT, false)
+ARITHMETIC(fsqrts, FPU_SQRT, true)
+ARITHMETIC(fmadd, FPU_MADD, false)
+ARITHMETIC(fmadds, FPU_MADD, true)
+ARITHMETIC(fmsub, FPU_MSUB, false)
+ARITHMETIC(fmsubs, FPU_MSUB, true)
+ARITHMETIC(fnmadd, FPU_NMADD, false)
+ARITHMETIC(fnmadds, FPU_NMADD, true)
+ARITHMETIC(fnmsub, FPU_NMSUB, false)
+ARITHMETIC(fnmsubs, FPU_NMSUB, true)
+ARITHMETIC(frsp, FPU_RSP, true)
+ARITHMETIC(fres, FPU_RES, true)
+ARITHMETIC(frsqrte, FPU_RSQRTE, false)
+ARITHMETIC(fctiw, FPU_CTIW, false)
+ARITHMETIC(fctiwz, FPU_CTIWZ, false)
+
+void ppc_fcmpu(struct xl_ctx *x, const struct ppc_insn *d) { two_words(x, d, &help_compare, false); }
+void ppc_fcmpo(struct xl_ctx *x, const struct ppc_insn *d) { two_words(x, d, &help_compare, true); }
+
+/* CR field 1 from FPSCR, whose leftmost bits are always up to date. */
+static void record(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    if (!d->rc)
+        return;
+    struct ir_ref fpscr = ir_get(x, 0, PPC_OFF(fpu.fpscr));
+    for (unsigned i = 0; i < 4; i++)
+        ir_put(x, 0, PPC_CR(CR1 + i), ir_and(x, ir_shr(x, fpscr, ir_const(x, 31 - i)), ir_const(x, 1)));
+}
+
+/* fmr fneg fabs fnabs: the sign is changed, nothing is looked at */
+enum sign { SIGN_KEPT, SIGN_TURNED, SIGN_CLEARED, SIGN_SET };
+
+static void move(struct xl_ctx *x, const struct ppc_insn *d, enum sign sign)
+{
+    if (ppc_fpu_off(x))
+        return;
+    struct ir_ref high = ir_get(x, 0, PPC_FPR(d->frb) + 4), bit = ir_const(x, 0x80000000u);
+    switch (sign) {
+    case SIGN_TURNED: high = ir_xor(x, high, bit); break;
+    case SIGN_CLEARED: high = ir_and(x, high, ir_const(x, 0x7fffffffu)); break;
+    case SIGN_SET: high = ir_or(x, high, bit); break;
+    default: break;
+    }
+    halves_put(x, d->frt, high, ir_get(x, 0, PPC_FPR(d->frb)));
+    record(x, d);
+}
+
+void ppc_fmr(struct xl_ctx *x, const struct ppc_insn *d) { move(x, d, SIGN_KEPT); }
+void ppc_fneg(struct xl_ctx *x, const struct ppc_insn *d) { move(x, d, SIGN_TURNED); }
+void ppc_fabs(struct xl_ctx *x, const struct ppc_insn *d) { move(x, d, SIGN_CLEARED); }
+void ppc_fnabs(struct xl_ctx *x, const struct ppc_insn *d) { move(x, d, SIGN_SET); }
+
+void ppc_fsel(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    if (ppc_fpu_off(x))
+        return;
+    ppc_f_put(x, d->frt, ir_calld(x, &help_select, 3, (struct ir_ref[]){ppc_f_get(x, d->fra), ppc_f_get(x, d->frb), ppc_f_get(x, d->frc)}));
+    record(x, d);
+}
+
+/* mffs: the upper word is undefined in the manual, 0 here */
+void ppc_mffs(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    if (ppc_fpu_off(x))
+        return;
+    halves_put(x, d->frt, ir_const(x, 0), ir_callw(x, &help_fpscr_read, 0, NULL));
+    record(x, d);
+}
+
+static void fpscr_put(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref value, uint32_t mask)
+{
+    struct ir_ref all = ir_op2(x, IR_OP_PAIR, ir_const(x, d->rc), ir_const(x, mask));
+
+    ir_call(x, &help_fpscr_write, 2, (struct ir_ref[]){value, all});
+}
+
+/* mtfsf: the fields of FM */
+void ppc_mtfsf(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    uint32_t mask = 0;
+
+    if (ppc_fpu_off(x))
+        return;
+    for (unsigned i = 0; i < 8; i++)
+        mask |= d->fm >> i & 1 ? 15u << 4 * i : 0;
+    fpscr_put(x, d, ir_get(x, 0, PPC_FPR(d->frb)), mask);
+}
+
+void ppc_mtfsfi(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    unsigned shift = 28 - 4 * d->bf;
+
+    if (!ppc_fpu_off(x))
+        fpscr_put(x, d, ir_const(x, d->u << shift), 15u << shift);
+}
+
+static void fpscr_bit(struct xl_ctx *x, const struct ppc_insn *d, uint32_t value)
+{
+    if (!ppc_fpu_off(x))
+        ir_call(x, &help_fpscr_bit, 3, (struct ir_ref[]){ir_const(x, d->bt), ir_const(x, value), ir_const(x, d->rc)});
+}
+
+void ppc_mtfsb0(struct xl_ctx *x, const struct ppc_insn *d) { fpscr_bit(x, d, 0); }
+void ppc_mtfsb1(struct xl_ctx *x, const struct ppc_insn *d) { fpscr_bit(x, d, 1); }
+
+/* mcrfs: a field to CR; what it held of exceptions is cleared */
+void ppc_mcrfs(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    struct ir_ref field = ir_const(x, d->bfa);
+
+    if (ppc_fpu_off(x))
+        return;
+    field = ir_callw(x, &help_fpscr_take, 1, &field);
+    for (unsigned i = 0; i < 4; i++)
+        ir_put(x, 0, PPC_CR(4 * d->bf + i), ir_and(x, ir_shr(x, field, ir_const(x, 3 - i)), ir_const(x, 1)));
+}
