@@ -165,10 +165,12 @@ static void check_site(struct xl_cpu *cpu)
     redo(cpu);
 }
 
-/* An unaligned access that crosses a page goes byte by byte; both pages are checked before anything is written. */
+/* An unaligned access that crosses a page, of the smallest size that a guest has, goes byte by byte; both pages are checked before anything is written. */
+enum { SMALLEST_PAGE_BYTES = 1024 };
+
 static bool crosses(uint32_t va, unsigned size)
 {
-    return (va & XL_PAGE_MASK) + size > XL_PAGE_BYTES;
+    return va % SMALLEST_PAGE_BYTES + size > SMALLEST_PAGE_BYTES;
 }
 
 static uint64_t load_bytes(struct xl_cpu *cpu, uint32_t va, struct ir_mem mem)
@@ -188,7 +190,7 @@ static void store_bytes(struct xl_cpu *cpu, uint32_t va, uint64_t value, struct 
     struct ir_mem one = {.size = 1, .mmu = mem.mmu, .unaligned = true};
 
     find(cpu, va, one, MMU_WRITE);
-    find(cpu, va + mem.size - 1, one, MMU_WRITE);
+    find(cpu, (va + mem.size - 1) & ~(SMALLEST_PAGE_BYTES - 1u), one, MMU_WRITE);
     for (unsigned i = 0; i < mem.size; i++) {
         unsigned shift = mem.little ? 8 * i : 8 * (mem.size - 1 - i);
         xl_slow_store(cpu, va + i, value >> shift & 0xff, xl_mem_bits(one));
@@ -297,6 +299,11 @@ bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa)
     }
     struct xl_fault f = {.kind = XL_FAULT_MMU, .access = MMU_FETCH, .mmu = mmu, .size = 4, .va = {va}};
     bool walked = cpu->guest->walk(cpu, (gva_t){va}, MMU_FETCH, mmu, &walk);
+    if (walked && walk.span_bits && walk.span_bits < XL_PAGE_BITS && xl_ram_at(cpu->vm, walk.page.v, XL_PAGE_BYTES)) {
+        cpu->redo = true; /* what lies around this instruction may be mapped elsewhere: it alone is run, by the interpreter */
+        *page_pa = walk.page.v;
+        return true;
+    }
     if (walked && !(walk.page.v & XL_PAGE_MASK) && xl_ram_at(cpu->vm, walk.page.v, XL_PAGE_BYTES)) {
         *e = (struct xl_itlb_entry){page, mode, walk.page.v};
         *page_pa = walk.page.v;

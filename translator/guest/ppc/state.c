@@ -159,7 +159,7 @@ void ppc_reset(struct xl_cpu *cpu)
     struct xl_env *env = xl_cpu_env(cpu);
     struct ppc_cpu *s = ppc_of(cpu);
 
-    *s = (struct ppc_cpu){.pvr = PVR_440EP_B, .dec_zero = UINT64_MAX};
+    *s = (struct ppc_cpu){.pvr = PVR_440EP_B, .dec_zero = UINT64_MAX, .fit_next = UINT64_MAX, .watchdog_next = UINT64_MAX};
     ppc_msr_set(cpu, 0);
     ppc_mmu_reset(cpu);
     ppc_timers_update(cpu);

@@ -22,7 +22,7 @@
 #define TCR_DIE 0x04000000u
 #define TCR_FIE 0x00800000u
 #define TCR_ARE 0x00400000u
-enum { TCR_WP_SHIFT = 30, TCR_FP_SHIFT = 24, FIT_FIRST_BIT = 11, WATCHDOG_FIRST_BIT = 19, BITS_APART = 4 };
+enum { TCR_WP_SHIFT = 30, TCR_FP_SHIFT = 24, FIT_FIRST_BIT = 12, WATCHDOG_FIRST_BIT = 20, BITS_APART = 4 };
 #define SECOND_NS 1000000000ull
 
 static uint64_t ticks_now(struct xl_cpu *cpu)
