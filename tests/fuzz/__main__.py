@@ -56,12 +56,12 @@ def _anything(guest: FuzzGuest, seed: int, insns: int) -> str:
     )
 
 
-def _random_words(seed: int, insns: int) -> str:
+def _random_words(guest: test_random_words.Guest, seed: int, insns: int) -> str:
     done = cases = 0
     while done < insns:
-        done += test_random_words.compare((seed << 20) + cases)
+        done += test_random_words.compare(guest, (seed << 20) + cases)
         cases += 1
-    return f"random words: {cases} programs, {done} instructions, both engines agree"
+    return f"random words {guest.machine}: {cases} programs, {done} instructions, both engines agree"
 
 
 def _virtio(seed: int, cases: int) -> str:
@@ -79,7 +79,7 @@ def _virtio(seed: int, cases: int) -> str:
 COMPARISONS: dict[str, Callable[[int, int], str]] = {
     **{f"straight-{guest.machine}": functools.partial(_straight, guest) for guest in (sparc.GUEST, ppc.GUEST)},
     **{f"anything-{guest.machine}": functools.partial(_anything, guest) for guest in (sparc.GUEST, ppc.GUEST)},
-    "random-words": _random_words,
+    **{f"random-words-{g.machine}": functools.partial(_random_words, g) for g in test_random_words.GUESTS.values()},
     "virtio": _virtio,
 }
 

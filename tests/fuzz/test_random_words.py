@@ -10,20 +10,33 @@ from __future__ import annotations
 import os
 import random
 import struct
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
 from l4vm.binding import Engine, Machine, Stop, Time
+from tests.fuzz import ppc
 from tests.fuzz.comparisons import FuzzError
 
 CASES = int(os.environ.get("L4VM_FUZZ_CASES", "60"))
-RAM, CODE, TRAPS = 0x40000000, 0x40001000, 0x40020000
-RETURN_BEHIND = bytes.fromhex("81c4a000 81cca004 01000000 01000000")  # jmpl %l2; rett %l2 + 4; nop; nop
-REGISTERS = ("g1", "g2", "g3", "o0", "o1", "l0", "l1", "i0", "i1")
-PSRS = (0x10C0, 0x10E0, 0x1020, 0x10A0)  # EF with S, ET, user, PS
+WORDS = 16384
 
 
-def word(r: random.Random) -> int:
+@dataclass(frozen=True)
+class Guest:
+    """How random words of a guest are drawn and started. Pointers are near `near`, which is as large as the code."""
+
+    machine: str
+    code: int  # where they lie
+    first: int  # the first to be run
+    near: int
+    word: Callable[[random.Random], int]
+    start: Callable[[Machine, random.Random], None]
+    registers: tuple[str, ...]
+
+
+def _sparc_word(r: random.Random) -> int:
     kind = r.random()
     if kind < 0.5:
         return 2 << 30 | r.getrandbits(30)
@@ -34,16 +47,70 @@ def word(r: random.Random) -> int:
     return r.getrandbits(32)
 
 
-def outcome(seed: int, engine: Engine, insns: int = 3000) -> tuple[int, int, Stop]:
+def _sparc_start(machine: Machine, r: random.Random) -> None:
+    traps = 0x40020000
+    machine.write(traps, bytes.fromhex("81c4a000 81cca004 01000000 01000000") * 256)  # jmpl %l2; rett %l2 + 4; nop; nop
+    machine["psr"], machine["tbr"] = r.choice((0x10C0, 0x10E0, 0x1020, 0x10A0)), traps  # EF with S, ET, user, PS
+
+
+def _ppc_word(r: random.Random) -> int:
+    kind = r.random()
+    if kind < 0.45:
+        return 31 << 26 | r.getrandbits(26)
+    if kind < 0.7:
+        return r.randrange(32, 56) << 26 | r.getrandbits(26)
+    if kind < 0.8:
+        return r.choice((59, 63)) << 26 | r.getrandbits(26)
+    if kind < 0.86:
+        return 16 << 26 | r.getrandbits(10) << 16 | r.getrandbits(6) << 2 | r.getrandbits(1)
+    if kind < 0.9:
+        return 19 << 26 | r.getrandbits(26)
+    return r.getrandbits(32)
+
+
+def _ppc_start(machine: Machine, r: random.Random) -> None:
+    """Let the user have all rights on the first 256 MiB; handlers lie below the code."""
+    machine.write(0, ppc.handlers())
+    machine.write(0x800, struct.pack(">I", ppc.tlbwe(11, 10, 2)))
+    for vector in range(ppc.VECTORS):
+        machine[f"ivor{vector}"] = vector * ppc.VECTOR_BYTES
+    start = machine["pc"]
+    machine["r10"], machine["r11"], machine["pc"] = 0, 0x3F, 0x800
+    machine.run(1)
+    machine["pc"], machine["msr"] = start, 0x1000 | r.choice((0, 0x4000)) | r.choice((0, 0x2000)) | r.choice((0, 0x8000))
+
+
+GUESTS = {
+    "sparc": Guest(
+        "leon3",
+        0x40000000,
+        0x40001000,
+        0x40000000,
+        _sparc_word,
+        _sparc_start,
+        ("g1", "g2", "g3", "o0", "o1", "l0", "l1", "i0", "i1"),
+    ),
+    "ppc": Guest(
+        "bamboo",
+        0x1000,
+        0x1000,
+        0x100000,
+        _ppc_word,
+        _ppc_start,
+        (*(f"r{n}" for n in (1, 3, 4, 5, 9, 14, 17, 22, 30, 31)), "lr", "ctr"),
+    ),
+}
+
+
+def outcome(guest: Guest, seed: int, engine: Engine, insns: int = 3000) -> tuple[int, int, Stop]:
     r, slices = random.Random(seed), random.Random(seed + engine)
-    code = struct.pack(">16384I", *(word(r) for _ in range(16384)))
-    with Machine("leon3", ram_mib=8, engine=engine, time=Time.EXACT) as machine:
-        machine.write(RAM, code)
-        machine.write(TRAPS, RETURN_BEHIND * 256)
-        machine.boot(CODE)
-        machine["psr"], machine["tbr"] = r.choice(PSRS), TRAPS
-        for name in REGISTERS:
-            near = RAM + (r.getrandbits(16) & ~7)
+    code = struct.pack(f">{WORDS}I", *(guest.word(r) for _ in range(WORDS)))
+    with Machine(guest.machine, ram_mib=8, engine=engine, time=Time.EXACT) as machine:
+        machine.write(guest.code, code)
+        machine.boot(guest.first)
+        guest.start(machine, r)
+        for name in guest.registers:
+            near = guest.near + (r.getrandbits(16) & ~7)
             machine[name] = near if r.random() < 0.6 else r.getrandbits(32)
         stop = Stop.BUDGET
         while machine.insns < insns and stop == Stop.BUDGET:
@@ -51,15 +118,17 @@ def outcome(seed: int, engine: Engine, insns: int = 3000) -> tuple[int, int, Sto
         return machine.insns, machine.state_hash(with_ram=True), stop
 
 
-def compare(seed: int) -> int:
+def compare(guest: Guest, seed: int) -> int:
     """Run a case on both engines; return how many instructions it was."""
-    block, interpreter = outcome(seed, Engine.BLOCK), outcome(seed, Engine.INTERP)
+    block, interpreter = outcome(guest, seed, Engine.BLOCK), outcome(guest, seed, Engine.INTERP)
     if block != interpreter:
-        raise FuzzError(f"random words, seed {seed}: blocks {block}, interpreter {interpreter}")
+        text = f"{guest.machine}: random words, seed {seed}: blocks {block}, interpreter {interpreter}"
+        raise FuzzError(text)
     return block[0]
 
 
 @pytest.mark.parametrize("first", range(0, CASES, 20))
-def test_random_words_run_the_same_in_both_engines(first: int) -> None:
+@pytest.mark.parametrize("guest", GUESTS.values(), ids=GUESTS)
+def test_random_words_run_the_same_in_both_engines(guest: Guest, first: int) -> None:
     for seed in range(first, min(first + 20, CASES)):
-        compare(seed)
+        compare(guest, seed)
