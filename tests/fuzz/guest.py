@@ -67,6 +67,7 @@ class FuzzGuest:
     visible: Callable[[Program], dict[str, int]]  # what the emulator is given and asked for
     has_trapped: Callable[[Machine], bool]
     emulator: Emulator
+    timed: tuple[str, ...]  # registers that change with time: two machines have their own
     shown: Callable[[str], bool]  # start registers worth a line in a report
 
     @property
@@ -93,7 +94,7 @@ class FuzzGuest:
         return "\n".join(lines + registers)
 
 
-def difference(first: Machine, second: Machine) -> list[str]:
+def difference(first: Machine, second: Machine, but: tuple[str, ...] = ()) -> list[str]:
     """Return a line for each register that differs."""
-    names = first.register_names()
+    names = [name for name in first.register_names() if name not in but]
     return [f"{name}: {first[name]:#x} != {second[name]:#x}" for name in names if first[name] != second[name]]

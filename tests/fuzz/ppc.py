@@ -239,5 +239,6 @@ GUEST = FuzzGuest(
         name=lambda name: name[1:] if name[0] == "r" else name.upper(),
         prepare=_prepare,
     ),
+    timed=("tsr",),
     shown=lambda name: True,
 )

@@ -205,5 +205,6 @@ GUEST = FuzzGuest(
     visible=visible,
     has_trapped=lambda machine: bool(machine["tbr"] & 0xFF0),
     emulator=Emulator("sparc_const", "UC_SPARC_REG_", "UC_ARCH_SPARC", ("UC_MODE_SPARC32", "UC_MODE_BIG_ENDIAN")),
+    timed=(),
     shown=lambda name: name[0] != "w" or name == "wim",
 )

@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from l4vm.binding.machine import Machine
-from tests.insn.words import DATA, M32, NOP, PSR, RAM, alternate, fpop, imm, memory, run, trap_of
+from tests.insn.words import CODE, DATA, M32, NOP, PSR, RAM, alternate, fpop, imm, memory, put, run, trap_of
 
 PRIVILEGED, ALIGN, DATA_ACCESS, INSN_ACCESS = 3, 7, 9, 1
 USER = PSR & ~0x80
@@ -235,3 +235,10 @@ def test_fp_loads_and_stores_go_through_the_mmu(machine: Machine) -> None:
     assert (machine["f4"], machine["f5"]) == (0x40180000, 0)
     run(machine, memory(0x27, 4))
     assert trap_of(machine) == DATA_ACCESS
+
+
+def test_words_that_a_block_overwrites_ahead_of_itself_run_in_their_new_form(machine: Machine) -> None:
+    machine["o0"], machine["o1"] = CODE, imm(0x02, 11, 0, 7)  # or %g0, 7, %o3
+    put(machine, memory(0x04, 9, 8, 8), NOP, imm(0x02, 11, 0, 1), NOP)
+    machine.run(4)
+    assert machine["o3"] == 7

@@ -6,6 +6,7 @@
  * taken one instruction at a time.
  */
 #include "rt/cpu.h"
+#include <string.h>
 
 bool xl_cond_sub(unsigned cond, uint32_t a, uint32_t b)
 {
@@ -144,13 +145,21 @@ static uint64_t pure(const struct ir_op *op, uint64_t a, uint64_t b, uint64_t c)
     }
 }
 
+/* Has the block overwritten what is left of it, from the instruction at pc on? */
+static bool is_stale(const struct xl_source *s, uint32_t pc)
+{
+    uint32_t at = (pc & XL_PAGE_MASK) - s->first;
+
+    return at < s->bytes && memcmp(s->page + s->first + at, s->copy + at, s->bytes - at) != 0;
+}
+
 /* Start of an instruction: stop here, or take one of the budget. */
 static bool begin(struct xl_cpu *cpu, const struct ir_op *op, const uint64_t *v, bool first)
 {
     uint32_t npc = op->arg[0] == 0xffff ? op->to.npc : (uint32_t)v[op->arg[0]];
 
     leave_to(cpu, op->to.pc, npc);
-    if (!first && cpu->env.budget <= 0)
+    if (!first && (cpu->env.budget <= 0 || is_stale(cpu->source, op->to.pc)))
         return false;
     cpu->env.budget--;
     cpu->vm->stats.insns_interp++;

@@ -114,6 +114,13 @@ struct xl_site {
     uint32_t mem;    /* the access, xl_mem_bits() */
 };
 
+/* The bytes that the block in the interpreter was made from: what it overwrites is not run in its old form. */
+struct xl_source {
+    const uint8_t *page;
+    uint32_t first, bytes;
+    uint8_t copy[4 * IR_INSNS_MAX];
+};
+
 /* Why translated code came back. */
 enum xl_leave { XL_LEAVE_LOOKUP = 0 /* pc, npc are in env */, XL_LEAVE_UNWOUND = 1, XL_LEAVE_EXIT = 16 /* + 8 * exit number: chain it */ };
 
@@ -133,6 +140,7 @@ struct xl_cpu {
     uint64_t parked;   /* budget taken away so that the core looks around */
     bool redo;         /* run one instruction in the interpreter before anything else */
     bool in_interp;
+    const struct xl_source *source; /* valid while in_interp */
     bool faulted;      /* pending, deliver at the run loop */
     struct xl_fault fault;
     bool raised;       /* env.exception is pending */

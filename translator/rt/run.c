@@ -6,6 +6,7 @@
  * see (a device access, a change of interrupt level, a stop request) takes the rest of the budget away by xl_attention, and the loop looks around.
  */
 #include "rt/cpu.h"
+#include <string.h>
 
 uint64_t xl_insns_now(const struct xl_vm *vm)
 {
@@ -158,12 +159,16 @@ static uint64_t interp_entry(struct xl_cpu *cpu, void *block)
     return XL_LEAVE_LOOKUP;
 }
 
-/* Interpret from env.pc until the block ends or the budget is used up. */
+/* Interpret from env.pc until the block ends, the budget is used up, or the block has overwritten what is left of it. */
 static void interpret(struct xl_cpu *cpu, uint64_t page_pa, unsigned insns_max)
 {
+    struct xl_source source = {.first = cpu->env.pc & XL_PAGE_MASK, .page = xl_ram_at(cpu->vm, page_pa, XL_PAGE_BYTES)};
     uint32_t bytes;
 
     xl_translate(cpu, cpu->env.pc, cpu->env.npc, cpu->env.mode, page_pa, insns_max, &bytes);
+    source.bytes = bytes < sizeof source.copy ? bytes : sizeof source.copy;
+    memcpy(source.copy, source.page + source.first, source.bytes);
+    cpu->source = &source;
     cpu->in_interp = true;
     cpu->site = (struct xl_site){0};
     xl_call_unwindable(cpu, interp_entry, cpu->vm->ir);

@@ -129,6 +129,7 @@ uint64_t ppc_tlb_write(struct xl_cpu *cpu, uint64_t index, uint64_t word, uint64
 uint64_t ppc_tlb_search(struct xl_cpu *cpu, uint64_t va); /* index, or bit 32 for none */
 
 /* timers.c; whoever reads time is the last instruction of its block */
+void ppc_timers_reset(struct xl_cpu *cpu);
 void ppc_timers_update(struct xl_cpu *cpu); /* what is due shows in TSR; the next event is armed */
 uint32_t ppc_timer_get(struct xl_cpu *cpu, unsigned spr);
 void ppc_timer_set(struct xl_cpu *cpu, unsigned spr, uint32_t value);

@@ -162,7 +162,7 @@ void ppc_reset(struct xl_cpu *cpu)
     *s = (struct ppc_cpu){.pvr = PVR_440EP_B, .dec_zero = UINT64_MAX, .fit_next = UINT64_MAX, .watchdog_next = UINT64_MAX};
     ppc_msr_set(cpu, 0);
     ppc_mmu_reset(cpu);
-    ppc_timers_update(cpu);
+    ppc_timers_reset(cpu);
     env->pc = 0;
     env->npc = 4;
 }
@@ -211,6 +211,8 @@ bool ppc_reg_get(struct xl_cpu *cpu, unsigned index, uint64_t *value)
         *value = s->fpu.f[(reg->off - PPC_FPR(0)) / 8];
         return true;
     }
+    if (reg->off == PPC_OFF(tsr) && reg->bank != SPECIAL)
+        ppc_timers_update(cpu);
     if (reg->bank != SPECIAL) {
         *value = xl_cpu_env(cpu)->bank[0][reg->off / 4];
         return true;

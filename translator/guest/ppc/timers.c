@@ -137,6 +137,13 @@ static void settle(struct xl_cpu *cpu)
     requests_update(cpu);
 }
 
+/* After a reset: nothing is due, whatever the time. */
+void ppc_timers_reset(struct xl_cpu *cpu)
+{
+    edges_find(ppc_of(cpu), ticks_now(cpu));
+    settle(cpu);
+}
+
 void ppc_timers_update(struct xl_cpu *cpu)
 {
     catch_up(cpu, ticks_now(cpu));
