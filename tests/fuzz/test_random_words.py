@@ -77,7 +77,8 @@ def _ppc_start(machine: Machine, r: random.Random) -> None:
     start = machine["pc"]
     machine["r10"], machine["r11"], machine["pc"] = 0, 0x3F, 0x800
     machine.run(1)
-    machine["pc"], machine["msr"] = start, 0x1000 | r.choice((0, 0x4000)) | r.choice((0, 0x2000)) | r.choice((0, 0x8000))
+    msr = (0x1000, *(r.choice((0, bit)) for bit in (0x4000, 0x2000, 0x8000)))  # ME; PR, FP, EE
+    machine["pc"], machine["msr"] = start, sum(msr)
 
 
 GUESTS = {
