@@ -144,7 +144,8 @@ def anything(rng: random.Random, draw: Sampler, length: int) -> Program:
     return Program(words, registers, entries)
 
 
-def _straight_word(rng: random.Random, draw: Sampler, entry: Entry) -> int:
+def straight_word(rng: random.Random, draw: Sampler, entry: Entry) -> int:
+    """Return a word of the entry that neither traps nor leaves the data nor touches the bases."""
     free = [n for n in range(32) if n not in (*_BASES, _INDEX)]
     name, target = entry.name, rng.choice(free)
     fixed = {"rt": target, "bf": rng.randrange(8)}
@@ -190,7 +191,7 @@ def straight(rng: random.Random, draw: Sampler, length: int) -> Program:
         if rng.random() < 0.06:
             bo = rng.choice((4, 12, 12, 4, 16, 18, 0, 2, 8, 10, 20))
             words.append(16 << 26 | bo << 21 | rng.randrange(32) << 16 | rng.randrange(2, 6) << 2)
-        words.append(_straight_word(rng, draw, entry))
+        words.append(straight_word(rng, draw, entry))
     words += [*[NOP] * 6, mfspr(6, 1)]
     registers = {"msr": _ME} | _registers(rng) | {"r0": rng.getrandbits(3) << 29 | rng.randrange(60)}
     registers |= {"r3": DATA, "r4": DATA + 0x400, "r5": 0x40}

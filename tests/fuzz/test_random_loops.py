@@ -6,6 +6,8 @@ from __future__ import annotations
 import itertools
 import os
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,10 @@ import pytest
 from l4vm.bench.programs import build_program, program_names
 from l4vm.binding import Engine, Machine, Time
 from l4vm.guests import load_elf
+from tests.fuzz import ppc
 
 CASES = int(os.environ.get("L4VM_LOOP_CASES", "40"))
-BASE, DATA = 0x40000000, 0x40008000
+BASE, DATA = 0x40000000, 0x40008000  # of SPARC programs
 COUNTER, POINTER = 7, 6  # %g7 counts down, %g6 points at data
 NO_REGION = 32
 OP3 = {
@@ -52,7 +55,7 @@ def some(rng: random.Random) -> int:
     return arithmetic(3, op3, rd, POINTER, rng.randrange(0, 512) // size * size, True)
 
 
-def loop(rng: random.Random, iterations: int) -> list[int]:
+def sparc_loop(rng: random.Random, iterations: int) -> list[int]:
     """Return a program: set-up, a loop with branches inside, and an endless end."""
     body = [some(rng) for _ in range(rng.randrange(4, 40))]
     for at in range(len(body) - 3):
@@ -65,7 +68,8 @@ def loop(rng: random.Random, iterations: int) -> list[int]:
     words.append(arithmetic(2, 0x14, COUNTER, COUNTER, 1, True))
     words.append(branch(9, rng.random() < 0.3, start - len(words)))
     words.append(some(rng))
-    return [*words, branch(8, False, 0), 0x01000000]
+    words = [*words, branch(8, False, 0), 0x01000000]
+    return words if no_slot_branches(words) else sparc_loop(rng, iterations)
 
 
 def no_slot_branches(words: list[int]) -> bool:
@@ -74,11 +78,43 @@ def no_slot_branches(words: list[int]) -> bool:
     return not any(a and b for a, b in itertools.pairwise(is_branch))
 
 
-def run(words: list[int], engine: Engine, slices: list[int], switches: int = 0) -> tuple[list[int], int]:
-    with Machine("leon3", ram_mib=8, engine=engine, time=Time.EXACT, switches=switches) as machine:
-        machine.write(BASE, b"".join(word.to_bytes(4, "big") for word in words))
-        machine.write(DATA, bytes(i * 37 & 0xFF for i in range(4096)))
-        machine.boot(BASE)
+def ppc_loop(rng: random.Random, iterations: int) -> list[int]:
+    """Return a program: set-up, a loop that CTR counts with branches on any CR bit inside, and an endless end."""
+    draw = ppc.sampler(rng, [name for name in ppc.straight_entries() if name not in ("MTSPR", "LMW", "LWARX")])
+    body: list[int] = []
+    while len(body) < 40 and rng.random() < 0.95:
+        entry = draw.entry()
+        if not entry.name.endswith(("U", "UX")):  # whose base would leave the data
+            body.append(ppc.straight_word(rng, draw, entry))
+        if rng.random() < 0.12:
+            body.append(16 << 26 | rng.choice((4, 12)) << 21 | rng.randrange(32) << 16 | rng.randrange(2, 7) << 2)
+    body += [ppc.NOP] * 5
+    words = [*ppc.load_word(3, ppc.DATA), *ppc.load_word(4, ppc.DATA + 0x400), *ppc.load_word(5, 0x40)]
+    words += [*ppc.load_word(0, iterations), ppc.mtspr(9, 0)]
+    back = 16 << 26 | 16 << 21 | -4 * len(body) & 0xFFFC  # bdnz
+    return [*words, *body, back, ppc.STAY]
+
+
+@dataclass(frozen=True)
+class LoopGuest:
+    """Where a guest's loops run."""
+
+    machine: str
+    base: int
+    data: int
+    loop: Callable[[random.Random, int], list[int]]
+
+
+GUESTS = (LoopGuest("leon3", BASE, DATA, sparc_loop), LoopGuest("bamboo", 0x2000, 0x7000, ppc_loop))
+
+
+def run(
+    guest: LoopGuest, words: list[int], engine: Engine, slices: list[int], switches: int = 0
+) -> tuple[list[int], int]:
+    with Machine(guest.machine, ram_mib=8, engine=engine, time=Time.EXACT, switches=switches) as machine:
+        machine.write(guest.base, b"".join(word.to_bytes(4, "big") for word in words))
+        machine.write(guest.data, bytes(i * 37 & 0xFF for i in range(4096)))
+        machine.boot(guest.base)
         hashes = []
         for insns in slices:
             machine.run(insns)
@@ -87,18 +123,17 @@ def run(words: list[int], engine: Engine, slices: list[int], switches: int = 0) 
 
 
 @pytest.mark.slow
-def test_random_loops_agree_with_the_interpreter() -> None:
+@pytest.mark.parametrize("guest", GUESTS, ids=lambda guest: guest.machine)
+def test_random_loops_agree_with_the_interpreter(guest: LoopGuest) -> None:
     regions = 0
     for seed in range(CASES):
         rng = random.Random(seed)
-        words = loop(rng, 3000)
-        while not no_slot_branches(words):
-            words = loop(rng, 3000)
+        words = guest.loop(rng, 3000)
         slices = [rng.choice([1, 3, 50, 700, 2500, 9000]) for _ in range(12)]
-        reference, _ = run(words, Engine.INTERP, slices)
-        found, made = run(words, Engine.BLOCK, slices)
+        reference, _ = run(guest, words, Engine.INTERP, slices)
+        found, made = run(guest, words, Engine.BLOCK, slices)
         assert found == reference, f"seed {seed}: state differs after slice {_first(found, reference)}"
-        assert run(words, Engine.BLOCK, slices, NO_REGION) == (reference, 0), f"seed {seed}"
+        assert run(guest, words, Engine.BLOCK, slices, NO_REGION) == (reference, 0), f"seed {seed}"
         regions += made
     assert regions > CASES / 2
 

@@ -160,11 +160,11 @@ static void set_from(struct emit *e, enum x64_cc cc)
 
 static void select(struct emit *e, const struct ir_op *op)
 {
-    unsigned yes = regs_use(e, op->arg[1]), no = regs_use(e, op->arg[2]);
+    uint32_t pinned = e->pinned;
     enum x64_cc cc = emit_test(e, op->arg[0]);
-    unsigned d = regs_make(e);
 
-    x64_mov(&e->a, d, no);
+    e->pinned = pinned; /* the test is in host flags, which moves leave alone: its registers are free, three are enough */
+    unsigned yes = regs_use(e, op->arg[1]), d = regs_make_over(e, op->arg[2]);
     x64_rr(&e->a, 0x0f40 | (unsigned)cc, 0, d, yes);
 }
 

@@ -203,6 +203,10 @@ static unsigned take(struct emit *e)
             farthest = e->value[e->owner[r]].last;
         }
     }
+    if (victim == X64_NO_REG) { /* one op wants more than there are: an error in the emitter, and no code */
+        e->failed = true;
+        return order[0];
+    }
     to_slot(e, e->owner[victim]);
     e->value[e->owner[victim]].reg = X64_NO_REG;
     e->owner[victim] = EMIT_NONE;
