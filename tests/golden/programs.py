@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l4vm.binding.machine import Engine, Machine
+from tests.insn import ppc_words, words
+from tests.insn.layout import Layout
+from tests.insn.ppc_words import op
 from tests.insn.words import CODE, DATA, NOP, PSR, RAM, STAY, alternate, alu, branch, fpop, imm, memory
 
 FOLDER = Path(__file__).parent
@@ -26,7 +29,7 @@ SWITCHES = {  # enum xl_switch
     "no_direct": 128,
     "no_linear_no_direct": 64 + 128,
 }
-WARM = CODE + 0x800
+WARM = 0x800  # from the program's start
 _CALL = re.compile(r"48[ \n]b8((?:[ \n][0-9a-f]{2}){8})[ \n]ff[ \n]d0")  # movabs $helper, %rax; call *%rax
 
 
@@ -39,6 +42,13 @@ class Shown:
     switches: tuple[str, ...] = ()
     is_warm: bool = False  # a load elsewhere comes before it, so that the core knows how memory is mapped
     insns: int = 300
+    layout: Layout = words.LAYOUT
+
+
+def _ppc(
+    title: str, program: list[int], switches: tuple[str, ...] = (), is_warm: bool = False, insns: int = 300
+) -> Shown:
+    return Shown(title, tuple(program), switches, is_warm, insns, ppc_words.LAYOUT)
 
 
 COUNTERS = {
@@ -106,6 +116,55 @@ PROGRAMS: dict[str, Shown] = {
     "privileged": Shown("wr %psr and a store to the MMU end their blocks", (imm(0x31, 0, 9, 0), NOP, STAY)),
     "alternate_space": Shown("a user word and a bypass", (alternate(0x10, 10, 0x0A), alternate(0x10, 11, 0x1C), STAY)),
     "tagged": Shown("taddcctv raises on a tag", (alu(0x22), alu(0x20, 11), STAY)),
+    "ppc_compare_and_branch": _ppc(
+        "a compare and a branch on its result; then a record form and a branch",
+        [op("CMPI", bf=7, ra=3, si=7), op("BC", bo=12, bi=30, bd=3), op("ADD", rt=4, ra=4, rb=3, rc=1)],
+        ("no_chain",),
+    ),
+    "ppc_loop": _ppc(
+        "bytes up to a zero: only the last turn's CR field is written",
+        [op("LBZU", rt=5, ra=3, si=1), op("CMPI", ra=5), op("BC", bo=4, bi=2, bd=-2)],
+        is_warm=True,
+    ),
+    "ppc_region": _ppc(
+        "a loop that runs long, counted by CTR: its registers have homes",
+        [op("LWZX", rt=5, ra=3, rb=6), op("ADD", rt=7, ra=7, rb=5), op("BC", bo=16, bd=-2)],
+        ("no_region",),
+        is_warm=True,
+        insns=3_000_000,
+    ),
+    "ppc_memory": _ppc(
+        "plain, signed, with update, reversed; misaligned addresses are allowed",
+        [
+            *(op("LWZ", rt=5, ra=3, si=8), op("LHAU", rt=6, ra=3, si=2), op("LWBRX", rt=7, ra=0, rb=3)),
+            *(op("STBX", rt=5, ra=3, rb=4), op("STHU", rt=6, ra=3, si=2), op("STWBRX", rt=7, ra=0, rb=3)),
+        ],
+        is_warm=True,
+    ),
+    "ppc_rotates": _ppc(
+        "rotates under a mask that are shifts, extracts and inserts",
+        [
+            *(op("RLWINM", rt=3, ra=5, sh=4, me=27), op("RLWINM", rt=3, ra=6, sh=28, mb=4, me=31)),
+            *(op("RLWINM", rt=3, ra=7, sh=9, mb=24, me=31), op("RLWIMI", rt=3, ra=7, sh=8, mb=8, me=15)),
+            *(op("SLW", rt=3, ra=8, rb=4), op("SRAWI", rt=3, ra=9, sh=3)),
+        ],
+    ),
+    "ppc_carry": _ppc(
+        "sums and differences of two words, and an overflow",
+        [
+            *(op("ADDC", rt=5, ra=3, rb=4), op("ADDE", rt=6, ra=3, rb=4), op("ADDZE", rt=7, ra=3)),
+            *(op("SUBFC", rt=5, ra=3, rb=4), op("SUBFE", rt=6, ra=3, rb=4), op("SUBF", rt=8, ra=3, rb=4, oe=1)),
+        ],
+    ),
+    "ppc_condition_register": _ppc(
+        "compares joined by cror, and mtcrf of one field",
+        [
+            *(op("CMPL", bf=1, ra=3, rb=4), op("CMPI", ra=3), op("CROR", bt=2, ba=2, bb=6)),
+            *(op("MTCRF", fxm=1, rt=4), op("BC", bo=4, bi=2, bd=2)),
+        ],
+    ),
+    "ppc_call": _ppc("bl, and a return by the jump cache", [op("B", li=2, lk=1), op("B", li=-1), op("BCLR", bo=20)]),
+    "ppc_privileged": _ppc("tlbwe, mtmsr and mfdcr end their blocks", [op("TLBWE", rt=9, ra=8, ws=2)]),
 }
 
 
@@ -114,21 +173,32 @@ def masked(text: str) -> str:
     return _CALL.sub(lambda call: call[0].replace(call[1], re.sub(r"[0-9a-f]{2}", "..", call[1])), text)
 
 
+def _start(machine: Machine, layout: Layout, turns: int) -> list[int]:
+    """Set the start state; return the words that load something and go on to the program, for `WARM`."""
+    if layout is words.LAYOUT:
+        machine["psr"], machine["tbr"], machine["wim"] = PSR, RAM, 0
+        machine.write(RAM, struct.pack(">I", STAY) * 1024)
+        machine["o0"], machine["o1"], machine["o7"], machine["y"] = DATA, PSR, CODE, 0
+        machine["o2"] = turns
+        return [memory(0, 16), branch(8, -WARM // 4 - 1), NOP]
+    ppc_words.prepare(machine)
+    machine["r3"], machine["r8"], machine["ctr"] = layout.data, 20, turns
+    return [op("LWZ", rt=10, ra=3), op("B", li=-WARM // 4 - 1)]
+
+
 def run(name: str, switches: int) -> tuple[str, dict[str, int]]:
     """Run a program in the block engine; return the dump of its first block and the counters."""
     shown = PROGRAMS[name]
-    with Machine("leon3", ram_mib=8, engine=Engine.BLOCK, code_mib=1, switches=switches) as machine:
-        machine["psr"], machine["tbr"], machine["wim"] = PSR, RAM, 0
-        machine.write(RAM, struct.pack(">I", STAY) * 1024)
-        machine.write(CODE, struct.pack(f">{len(shown.words)}I", *shown.words) + struct.pack(">I", STAY) * 16)
-        machine["o0"], machine["o1"], machine["o7"], machine["y"] = DATA, PSR, CODE, 0
-        machine["pc"] = CODE
+    layout = shown.layout
+    with Machine(layout.machine, ram_mib=8, engine=Engine.BLOCK, code_mib=1, switches=switches) as machine:
+        warm = _start(machine, layout, shown.insns // 4 if shown.is_warm else 0)
+        layout.put(machine, *shown.words)
         if shown.is_warm:
-            machine.write(WARM, struct.pack(">3I", memory(0, 16), branch(8, (CODE - WARM) // 4 - 1), NOP))
-            machine["pc"], machine["o2"] = WARM, shown.insns // 4
+            machine.write(layout.code + WARM, struct.pack(f">{len(warm)}I", *warm))
+            machine["pc"] = layout.code + WARM
         machine.run(shown.insns)
         counters = machine.stats()
-        return masked(machine.dump(CODE)), counters
+        return masked(machine.dump(layout.code)), counters
 
 
 def text(name: str, switch: str = "") -> str:
