@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The benchmark programs compute the same on LEON3 here as on the workstation's own CPU."""
+"""The benchmark programs compute the same on every guest CPU, here and on the peer, as on the workstation's own CPU."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from l4vm.bench.programs import build_program, program_names
+from l4vm.bench.programs import MACHINES, build_program, program_names
 from l4vm.binding import Machine, Stop, Time
 from l4vm.errors import L4vmError
 from l4vm.guests import load_elf
@@ -15,10 +16,11 @@ from l4vm.guests import load_elf
 pytestmark = pytest.mark.guest
 
 
+@pytest.mark.parametrize("board", MACHINES)
 @pytest.mark.parametrize("name", program_names())
-def test_program_reaches_its_checksum_and_ends(name: str, tmp_path: Path) -> None:
-    with Machine("leon3", time=Time.EXACT) as machine:
-        machine.load_executable(load_elf(build_program(name, tmp_path)))
+def test_program_reaches_its_checksum_and_ends(name: str, board: str, tmp_path: Path) -> None:
+    with Machine(board, time=Time.EXACT) as machine:
+        machine.load_executable(load_elf(build_program(name, tmp_path, board), MACHINES[board].cpu))
         out = b""
         for _ in range(2000):
             stop = machine.run_for(wall_s=1.0)
@@ -29,6 +31,18 @@ def test_program_reaches_its_checksum_and_ends(name: str, tmp_path: Path) -> Non
         assert out.startswith(f"{name} ok ".encode()), out
 
 
+@pytest.mark.parametrize("board", MACHINES)
+def test_program_reaches_its_checksum_and_ends_on_the_peer(board: str, tmp_path: Path) -> None:
+    command = [*MACHINES[board].peer, str(build_program("state", tmp_path, board))]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
+    assert done.stdout.startswith(b"state ok "), (done.stdout, done.stderr)
+
+
 def test_unknown_program_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(L4vmError, match="no benchmark is called 'nothing'\n  known: crc, list"):
         build_program("nothing", tmp_path)
+
+
+def test_unknown_machine_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(L4vmError, match="no benchmark runs on machine 'vax'\n  known: leon3, bamboo"):
+        build_program("state", tmp_path, "vax")

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from l4vm.bench.programs import build_program
+from l4vm.bench.programs import MACHINES, build_program
+from l4vm.binding import Machine, Stop
+from l4vm.guests import load_elf
 from tests.gdb.conftest import Guest
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/guide"
@@ -53,6 +55,19 @@ def test_gdb_commands_do_what_they_say(tmp_path: Path) -> None:
     finally:
         guest.process.kill()
         guest.process.communicate()
+
+
+def test_bare_program_says_ok_and_ends_here_and_on_the_peer(tmp_path: Path) -> None:
+    (tmp_path / "program.S").write_text(blocks("bare-programs.md", "asm")[0])
+    subprocess.run(shlex.split(blocks("bare-programs.md", "sh")[0]), cwd=tmp_path, check=True, timeout=SECONDS)
+    program = tmp_path / "program.elf"
+    with Machine("bamboo") as machine:
+        machine.load_executable(load_elf(program, "ppc"))
+        assert machine.run_for(wall_s=10) == Stop.HALT
+        assert (machine.exit_code, machine.console_read()) == (0, b"OK")
+    command = [*MACHINES["bamboo"].peer, str(program)]
+    peer = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS, check=True)
+    assert peer.stdout == b"OK"
 
 
 def run(program: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:

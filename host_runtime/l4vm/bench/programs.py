@@ -2,20 +2,49 @@
 """Build the bare-metal benchmark programs, tests/bench/programs, for a guest machine.
 
 The programs are portable C with a fixed number of rounds and a checksum that every CPU must
-reach. What a machine adds (start code, output, end) lies in a folder of its name.
+reach. What a machine adds (start code, console, end) lies in a folder of its name.
 """
 
 from __future__ import annotations
 
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from l4vm.errors import L4vmError
 from l4vm.guests import load_elf
 
 PROGRAMS = Path(__file__).resolve().parents[3] / "tests" / "bench" / "programs"
-_TOOLS = "sparc64-linux-gnu-"
-_FLAGS = ["-m32", "-mcpu=v8", "-O2", "-ffreestanding", "-fno-pic", "-fno-builtin", "-Wall", "-Wextra"]
+_FLAGS = ["-O2", "-ffreestanding", "-fno-pic", "-fno-builtin", "-fno-stack-protector", "-Wall", "-Wextra"]
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """How programs for one machine are compiled, and what runs them beside us: `peer` takes the ELF file last."""
+
+    cpu: str
+    tools: str
+    flags: tuple[str, ...]
+    emulation: str
+    peer: tuple[str, ...]
+
+
+MACHINES = {
+    "leon3": Toolchain(
+        "sparc",
+        "sparc64-linux-gnu-",
+        ("-m32", "-mcpu=v8"),
+        "elf32_sparc",
+        ("qemu-system-sparc", "-M", "leon3_generic", "-nographic", "-kernel"),
+    ),
+    "bamboo": Toolchain(
+        "ppc",
+        "powerpc-linux-gnu-",
+        ("-mcpu=440fp", "-mno-altivec", "-msdata=none"),
+        "elf32ppc",
+        ("qemu-system-ppc", "-M", "bamboo", "-nographic", "-nic", "none", "-no-reboot", "-kernel"),
+    ),
+}
 
 
 def program_names() -> list[str]:
@@ -33,22 +62,25 @@ def _run(command: list[str]) -> None:
 
 
 def build_program(name: str, out: Path, machine: str = "leon3") -> Path:
-    """Compile and link program `name` into folder `out`; return the ELF file.
+    """Compile and link program `name` for `machine` into folder `out`; return the ELF file.
 
     Raises:
-        L4vmError: no such program, a tool is missing, or it does not build.
+        L4vmError: no such program or machine, a tool is missing, or it does not build.
     """
     source = PROGRAMS / "common" / f"{name}.c"
     if not source.is_file():
         raise L4vmError(f"no benchmark is called {name!r}", f"known: {', '.join(program_names())}")
-    own = PROGRAMS / machine
+    if machine not in MACHINES:
+        raise L4vmError(f"no benchmark runs on machine {machine!r}", f"known: {', '.join(MACHINES)}")
+    own, chain = PROGRAMS / machine, MACHINES[machine]
     objects = []
-    for path in (own / "start.S", own / "main.c", source):
-        target = out / f"{name}-{path.stem}.o"
-        _run([f"{_TOOLS}gcc", *_FLAGS, f"-I{PROGRAMS / 'common'}", "-c", str(path), "-o", str(target)])
+    for path in (own / "start.S", own / "console.c", PROGRAMS / "main.c", PROGRAMS / "memory.c", source):
+        target = out / f"{machine}-{name}-{path.stem}.o"
+        command = [f"{chain.tools}gcc", *_FLAGS, *chain.flags, f"-I{PROGRAMS / 'common'}"]
+        _run([*command, "-c", str(path), "-o", str(target)])
         objects.append(str(target))
-    elf = out / f"{name}.elf"
-    linker = [f"{_TOOLS}ld", "-m", "elf32_sparc", "-z", "noexecstack", "-T", str(own / "link.ld")]
+    elf = out / f"{machine}-{name}.elf"
+    linker = [f"{chain.tools}ld", "-m", chain.emulation, "-z", "noexecstack", "-T", str(own / "link.ld")]
     _run([*linker, *objects, "-o", str(elf)])
-    load_elf(elf)
+    load_elf(elf, chain.cpu)
     return elf

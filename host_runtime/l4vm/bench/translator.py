@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from l4vm.bench.programs import build_program, program_names
+from l4vm.bench.programs import MACHINES, build_program, program_names
 from l4vm.errors import L4vmError
 
 TIMEOUT_S = 120
@@ -68,15 +68,15 @@ def _once(command: list[str]) -> Figure:
     return Figure(usage.ru_utime + usage.ru_stime, wall)
 
 
-def ours_command(elf: Path) -> list[str]:
+def ours_command(elf: Path, machine: str = "leon3") -> list[str]:
     """Return the command that runs a bare program in our translator."""
-    run = [sys.executable, "-m", "l4vm", "guest", "run", "--machine", "leon3"]
+    run = [sys.executable, "-m", "l4vm", "guest", "run", "--machine", machine]
     return [*run, "--kernel", str(elf), "--headless", "--timeout", str(TIMEOUT_S)]
 
 
-def qemu_command(elf: Path) -> list[str]:
+def qemu_command(elf: Path, machine: str = "leon3") -> list[str]:
     """Return the command that runs a bare program in QEMU."""
-    return ["qemu-system-sparc", "-M", "leon3_generic", "-nographic", "-kernel", str(elf)]
+    return [*MACHINES[machine].peer, str(elf)]
 
 
 def _median(figures: list[Figure]) -> Figure:

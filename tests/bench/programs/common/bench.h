@@ -8,6 +8,7 @@
 extern const char bench_name[];
 extern const uint32_t bench_rounds, bench_expected;
 uint32_t bench_run(uint32_t rounds);
+void console_put(char c); /* the machine's */
 
 /* A repeatable sequence; not 0. */
 static inline uint32_t bench_next(uint32_t *state)
