@@ -78,6 +78,23 @@ def test_registers_come_and_go_as_one(machine: Machine) -> None:
     assert stub.answer(b"P0=00000001") == b"E01"  # %g0
 
 
+def test_powerpc_registers_come_and_go_as_one() -> None:
+    with Machine("bamboo", 16, code_mib=1) as machine:
+        stub = Stub(machine)
+        machine["r31"], machine["f31"], machine["srr0"] = 0x11111111, 0xC00CAFE000000000, 0x22222220
+        everything = stub.answer(b"g")
+        assert everything is not None and len(everything) == 2 * (32 * 4 + 32 * 8 + 7 * 4 + 24 * 4)
+        before = machine.state_hash()
+        assert stub.answer(b"G" + everything) == b"OK"
+        assert machine.state_hash() == before
+        assert stub.answer(b"p3f") == b"c00cafe000000000"
+        assert stub.answer(b"P45=20000000") == b"OK"
+        assert machine["xer"] == 0x20000000
+        assert stub.answer(b"P40=00000100") == b"OK"
+        assert machine["pc"] == 0x100
+        assert stub.answer(b"P20=00000000") == b"E01"  # too short for f0
+
+
 def test_register_with_a_value_that_the_cpu_has_not_is_refused(machine: Machine) -> None:
     assert Stub(machine).answer(b"P41=0000001f") == b"E01"  # PSR with a CWP of 31
 

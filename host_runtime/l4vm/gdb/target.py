@@ -55,9 +55,11 @@ class Cpu:
         return ("\n".join([*lines, "</target>"]) + "\n").encode()
 
 
-def _row(first: int, names: list[str], own: list[str] | None = None, kind: str = "int") -> tuple[Register, ...]:
+def _row(
+    first: int, names: list[str], own: list[str] | None = None, kind: str = "int", size: int = 4
+) -> tuple[Register, ...]:
     return tuple(
-        Register(first + i, name, mine, kind=kind)
+        Register(first + i, name, mine, size, kind)
         for i, (name, mine) in enumerate(zip(names, own or names, strict=True))
     )
 
@@ -75,7 +77,23 @@ SPARC = Cpu(
         ("org.gnu.gdb.sparc.cp0", _row(64, [*_CONTROL, "csr"], [*_CONTROL, ""])),
     ),
 )
-CPUS = (SPARC,)
+
+# Numbers as GDB gives them to a PowerPC without a description; registers of the 440's own behind them.
+_PPC_CONTROL = ["pc", "msr", "cr", "lr", "ctr", "xer"]
+_PPC_440 = ["srr0", "srr1", "csrr0", "csrr1", "mcsrr0", "mcsrr1", "esr", "dear", "mcsr", "pid", "mmucr", "ivpr"]
+_PPC_440 += ["dbcr0", "dbsr", "tcr", "tsr", *(f"sprg{n}" for n in range(8))]
+POWERPC = Cpu(
+    "powerpc:common",
+    (
+        ("org.gnu.gdb.power.core", (*_row(0, [f"r{n}" for n in range(32)]), *_row(64, _PPC_CONTROL))),
+        (
+            "org.gnu.gdb.power.fpu",
+            (*_row(32, [f"f{n}" for n in range(32)], kind="ieee_double", size=8), *_row(70, ["fpscr"])),
+        ),
+        ("org.l4vm.power.440", _row(71, _PPC_440)),
+    ),
+)
+CPUS = (SPARC, POWERPC)
 
 
 def cpu_of(machine: Machine) -> Cpu:
