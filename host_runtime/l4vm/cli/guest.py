@@ -3,12 +3,13 @@
 
     l4vm guest run leon3-linux                            build (or find) the guest and talk to it
     l4vm guest run --kernel program.elf --headless        run a bare program to its end
+    l4vm guest run --machine bamboo --kernel uImage --initrd FILE --append "console=ttyS0,115200"
     l4vm guest run leon3-linux --disk disk.img --net lab.sock
     l4vm guest wrap vmlinux -o linux.elf --append TEXT    put the PROM around a plain vmlinux
 
-The guest's only channel is called `console`. A plain vmlinux is wrapped on the way. Scripts work as
-in `l4vm run`. A guest that ends itself (SPARC: `ta 0` with traps off, the PROM's halt) ends the run
-with exit code 0, if every --until was met.
+The guest's only channel is called `console`. Scripts work as in `l4vm run`. A guest that ends
+itself (SPARC: `ta 0` with traps off, the PROM's halt; PowerPC: a reset by DBCR0) ends the run with exit code 0, if
+every --until was met.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -36,48 +37,13 @@ from l4vm.console.script import Script
 from l4vm.errors import L4vmError
 from l4vm.exit_codes import ExitCode
 from l4vm.gdb import Debugged
-from l4vm.guests import (
-    Executable,
-    build_guest,
-    check_fits,
-    is_leon_vmlinux,
-    is_wrapped,
-    parse_executable,
-    read_machine_map,
-    wrap,
-    wrapped_ram_bytes,
-    wrapped_tells_of,
-)
+from l4vm.guests import RAM_MIB_DEFAULT, Load, Start, build_guest, lay_out, start_of_recipe, wrap
 
 CHANNEL = "console"
-RAM_MIB_DEFAULT = 32
 WALL_S = 0.05
 TYPING_WALL_S = 0.002
 TYPING_INSNS = 50_000
 HELP = "ctrl-t q  quit      ctrl-t ctrl-t  send ctrl-t itself      all other keys go to the guest"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What to run, as the command line says; None where it says nothing."""
-
-    recipe: str | None
-    kernel: Path | None
-    machine: str
-    ram_mib: int | None
-    initrd: Path | None
-    append: str | None
-    disks: int = 0
-    nets: int = 0
-
-
-@dataclass(frozen=True)
-class Load:
-    """What is run: a machine with its RAM, and an executable that fits into it."""
-
-    machine: str
-    ram_mib: int
-    executable: Executable
 
 
 @dataclass
@@ -198,65 +164,23 @@ def read_bytes(path: Path, what: str) -> bytes:
         raise L4vmError(f"{path}: {bad.strerror}", f"give {what} that can be read") from bad
 
 
-def resolve(wish: Wish) -> Load:
-    """Find, build or wrap what the command line asks for.
+def read_optional(path: Path | None, what: str) -> bytes | None:
+    """Read a file of the user's, if he named one."""
+    return read_bytes(path, what) if path else None
+
+
+def resolve(recipe: str | None, kernel: Path | None, wish: Start) -> Load:
+    """Find, build and lay out what the command line asks for; of `wish`, the kernel is not looked at.
 
     Raises:
         L4vmError: nothing or two things are asked for, or they do not go together.
     """
-    if (wish.recipe is None) == (wish.kernel is None):
-        raise L4vmError("name one guest: a recipe or --kernel FILE", "for example: l4vm guest run leon3-linux")
-    initrd = read_bytes(wish.initrd, "an initial RAM disk") if wish.initrd else None
-    if wish.recipe is not None:
-        machine, where, data, ram_mib = _recipe(wish, initrd)
-    else:
-        assert wish.kernel is not None
-        machine, where = wish.machine, str(wish.kernel)
-        data, ram_mib = _file(wish, read_bytes(wish.kernel, "an executable"), initrd)
-    facts = read_machine_map(machine).facts
-    low, high = facts["ram_min"] >> 20, facts["ram_max"] >> 20
-    if not low <= ram_mib <= high:
-        raise L4vmError(f"--ram {ram_mib}: machine {machine} takes {low} to {high} MiB")
-    executable = parse_executable(data, where)
-    check_fits(executable, where, facts["ram_base"], ram_mib << 20)
-    return Load(machine, ram_mib, executable)
-
-
-def _recipe(wish: Wish, initrd: bytes | None) -> tuple[str, str, bytes, int]:
-    files = build_guest(str(wish.recipe), lambda sentence: click.echo(sentence, err=True))
-    ram_mib = wish.ram_mib or files.ram_mib
-    is_as_built = initrd is None and wish.append is None and ram_mib == files.ram_mib
-    if is_as_built and not wish.disks and not wish.nets:
-        return files.machine, str(files.kernel), files.kernel.read_bytes(), ram_mib
-    append = files.append if wish.append is None else wish.append
-    disk = files.initrd.read_bytes() if initrd is None else initrd
-    where = str(files.vmlinux)
-    plain = files.vmlinux.read_bytes()
-    data = wrap(plain, disk, append, ram_mib << 20, where=where, disks=wish.disks, nets=wish.nets)
-    return files.machine, where, data, ram_mib
-
-
-def _file(wish: Wish, data: bytes, initrd: bytes | None) -> tuple[bytes, int]:
-    where = str(wish.kernel)
-    executable = parse_executable(data, where)
-    ram_mib = wish.ram_mib or RAM_MIB_DEFAULT
-    if is_wrapped(data) and initrd is None and wish.append is None:
-        made_for = wrapped_ram_bytes(executable) >> 20
-        if wish.ram_mib is not None and wish.ram_mib < made_for:
-            raise L4vmError(
-                f"--ram {wish.ram_mib}: {where} was wrapped for {made_for} MiB",
-                "give it that much, or wrap its vmlinux again with --ram",
-            )
-        if not wrapped_tells_of(data, read_machine_map(wish.machine), wish.disks, wish.nets):
-            raise L4vmError(
-                f"{where} was wrapped for fewer than {wish.disks} disks or {wish.nets} networks",
-                "run its plain vmlinux, or wrap that again with --disks and --nets",
-            )
-        return data, max(made_for, wish.ram_mib or 0)
-    if is_leon_vmlinux(executable) or initrd is not None or wish.append is not None:
-        append, ram_bytes = wish.append or "", ram_mib << 20
-        return wrap(data, initrd, append, ram_bytes, where=where, disks=wish.disks, nets=wish.nets), ram_mib
-    return data, ram_mib
+    if recipe is not None and kernel is None:
+        files = build_guest(recipe, lambda sentence: click.echo(sentence, err=True))
+        return lay_out(start_of_recipe(files, wish))
+    if kernel is not None and recipe is None:
+        return lay_out(replace(wish, kernel=read_bytes(kernel, "an executable"), where=str(kernel)))
+    raise L4vmError("name one guest: a recipe or --kernel FILE", "for example: l4vm guest run leon3-linux")
 
 
 def report(path: Path | None, outcome: Outcome, talk: Talk, load: Load, facts: dict[str, object]) -> None:
@@ -322,16 +246,21 @@ def command() -> None:
 @click.option(
     "--kernel",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="ELF executable: a bare program, a plain vmlinux or a wrapped one.",
+    help="Bare program, plain vmlinux, wrapped vmlinux, or uImage.",
 )
-@click.option("--machine", "machine_name", default="leon3", show_default=True)
+@click.option("--machine", "machine_name", default="leon3", show_default=True, help="Board that --kernel is for.")
 @click.option("--ram", "ram_mib", type=click.IntRange(min=1), metavar="MIB", help="Guest RAM.")
 @click.option(
     "--initrd",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Initial RAM disk for a plain vmlinux or a recipe.",
+    help="Initial RAM disk for a kernel or a recipe.",
 )
 @click.option("--append", metavar="TEXT", help="Kernel command line.")
+@click.option(
+    "--dtb",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Device tree in the place of ours (bamboo).",
+)
 @click.option("--engine", type=click.Choice(["interp", "block"]), default="block", show_default=True)
 @click.option(
     "--time",
@@ -377,6 +306,7 @@ def run_command(
     ram_mib: int | None,
     initrd: Path | None,
     append: str | None,
+    dtb: Path | None,
     engine: str,
     time_mode: str,
     ns_per_insn: int | None,
@@ -412,7 +342,18 @@ def run_command(
         raise L4vmError("--check and --gdb do not go together", "take --gdb with --engine interp to compare by hand")
     if check and (disk or net):
         raise L4vmError("--check does not go with --disk and --net", "two guests cannot share what lies outside")
-    load = resolve(Wish(recipe, kernel, machine_name, ram_mib, initrd, append, len(devices.disks), len(devices.nets)))
+    wish = Start(
+        machine=machine_name,
+        kernel=b"",
+        where="",
+        ram_mib=ram_mib,
+        initrd=read_optional(initrd, "an initial RAM disk"),
+        append=append,
+        dtb=read_optional(dtb, "a device tree"),
+        disks=len(devices.disks),
+        nets=len(devices.nets),
+    )
+    load = resolve(recipe, kernel, wish)
     keyboard = not headless and sys.stdin.isatty()
     screen = -1 if quiet else (sys.stderr if headless else sys.stdout).fileno()
     previous = signal.signal(signal.SIGTERM, on_terminate)
@@ -484,7 +425,7 @@ def wrap_command(
     vmlinux: Path, output: Path, initrd: Path | None, append: str, ram_mib: int, disks: int, nets: int
 ) -> None:
     """Put the LEON PROM, its device tree and an initial RAM disk around a plain VMLINUX."""
-    disk = read_bytes(initrd, "an initial RAM disk") if initrd else None
+    disk = read_optional(initrd, "an initial RAM disk")
     data = read_bytes(vmlinux, "a plain vmlinux")
     where, ram_bytes = str(vmlinux), ram_mib << 20
     output.write_bytes(wrap(data, disk, append, ram_bytes, where=where, disks=disks, nets=nets))

@@ -8,9 +8,9 @@ Rules of use: no I/O and no clock of its own but the one handed in. The owner ca
 arrives and after each feed drains `next_send` (in a loop, until it returns None); when
 `done` is true the script is over, and `waiting` says what it hangs on.
 
-An Until matches only text that arrived after the previous match and after the Send before it: a
-match or a send moves the start of the search on every channel; on the channel that matched, the
-text behind the match stays.
+Steps are taken in order. Each channel is a conversation of its own: an Until matches only text of its
+channel behind the match before it there, and only what arrived after the last Send to it. So the
+prompts of several guests can be waited for in any order.
 """
 
 from __future__ import annotations
@@ -151,8 +151,8 @@ class Script:
         if not isinstance(step, Send):
             return None
         self._position += 1
-        for seen in self._seen.values():
-            seen.text = ""
+        if step.channel in self._seen:
+            self._seen[step.channel].text = ""
         return step
 
     def _match(self) -> None:
@@ -165,10 +165,7 @@ class Script:
                 return
             elapsed = self._clock() - self._began
             self.matches.append(Match(step.channel, step.regex, found.group(), elapsed, self._board_time_ns))
-            rest = seen.text[found.end() :]
-            for other in self._seen.values():
-                other.text = ""
-            seen.text = rest
+            seen.text = seen.text[found.end() :]
             self._position += 1
 
 

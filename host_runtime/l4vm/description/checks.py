@@ -15,13 +15,14 @@ from l4vm.description.schema import TOP, Place, Reader
 from l4vm.errors import L4vmError, nearest
 from l4vm.guests import (
     check_fits,
-    is_leon_vmlinux,
     is_wrapped,
-    parse_executable,
     read_machine_map,
+    read_program,
     recipe_names,
+    takes_arguments,
     wrapped_ram_bytes,
 )
+from l4vm.guests.recipe import read_recipe
 from l4vm.guests.wrap import APPEND_BYTES_MAX
 
 MIB = 1 << 20
@@ -264,6 +265,9 @@ def _sources(reader: Reader, guest: Guest, folder: Path) -> None:
     elif guest.recipe and guest.recipe not in recipe_names():
         text = f" = '{guest.recipe}': no such guest in images/guests"
         reader.wrong(place, "recipe", text, nearest(guest.recipe, recipe_names()))
+    elif guest.recipe and not reader.is_bad(place, "machine") and read_recipe(guest.recipe)["machine"] != guest.machine:
+        text = f" = '{guest.recipe}': is for machine {read_recipe(guest.recipe)['machine']}, not {guest.machine}"
+        reader.wrong(place, "recipe", text, "change machine, or take another recipe")
     if guest.recipe and guest.initrd:
         text = f" = '{guest.initrd}': the recipe makes its own"
         reader.wrong(place, "initrd", text, "leave it out, or give a kernel in the recipe's place")
@@ -283,23 +287,26 @@ def _sources(reader: Reader, guest: Guest, folder: Path) -> None:
 
 def _kernel(reader: Reader, guest: Guest, path: Path) -> None:
     """Look into the file that the guest starts with."""
+    where, linux = f"'{guest.kernel}'", False
+    if reader.is_bad(guest.place, "machine"):
+        return
     try:
         data = path.read_bytes()
-        executable = parse_executable(data, f"'{guest.kernel}'")
-        linux = is_leon_vmlinux(executable) and not is_wrapped(data)
-        if not linux and not reader.is_bad(guest.place, "machine"):
-            base = read_machine_map(guest.machine).facts["ram_base"]
-            check_fits(executable, f"'{guest.kernel}'", base, guest.ram_mib * MIB)
+        program = read_program(guest.machine, data, where)
+        linux = takes_arguments(guest.machine, data, where)
+        wrapped = guest.machine == "leon3" and is_wrapped(data)
+        made_for = wrapped_ram_bytes(program) // MIB if wrapped else 0
+        if made_for > guest.ram_mib and not reader.is_bad(guest.place, "ram_mib"):
+            text = f" = {guest.ram_mib}: {guest.kernel} was wrapped for {made_for} MiB"
+            reader.wrong(guest.place, "ram_mib", text, f"write ram_mib = {made_for}, or give the plain vmlinux")
+        elif not linux:
+            check_fits(program, where, read_machine_map(guest.machine).facts["ram_base"], guest.ram_mib * MIB)
     except (OSError, L4vmError) as error:
         text, hint = f" = '{guest.kernel}': cannot be read", "check the file's rights"
         if isinstance(error, L4vmError):
             text, hint = f" = {error.message}", error.hint
         reader.wrong(guest.place, "kernel", text, hint)
         return
-    made_for = wrapped_ram_bytes(executable) // MIB if is_wrapped(data) else guest.ram_mib
-    if made_for > guest.ram_mib and not reader.is_bad(guest.place, "ram_mib"):
-        text = f" = {guest.ram_mib}: {guest.kernel} was wrapped for {made_for} MiB"
-        reader.wrong(guest.place, "ram_mib", text, f"write ram_mib = {made_for}, or give the plain vmlinux")
     for key, value in (("initrd", guest.initrd), ("append", guest.append)):
         if value and not linux:
             text = f" = '{value}': {guest.kernel} is no plain Linux kernel, it would be ignored"

@@ -172,7 +172,7 @@ def place(
         raise L4vmError(
             f"the kernel command line has {len(append)} characters", f"at most {APPEND_BYTES_MAX}, printable ASCII"
         )
-    program = _program(kernel, where)
+    program = program_of(kernel, where)
     tree_bytes = machine.facts["tree_bytes"]
     tree_at = machine.facts["ram_base"] + ram_bytes - tree_bytes
     end = max(segment.pa + segment.mem_bytes for segment in program.segments)
@@ -198,7 +198,12 @@ def place(
     return Executable(program.entry, (*program.segments, *pieces))
 
 
-def _program(kernel: bytes, where: str) -> Executable:
+def program_of(kernel: bytes, where: str) -> Executable:
+    """Return what a uImage or ELF file puts into RAM, and where the CPU starts.
+
+    Raises:
+        L4vmError: it is neither, or for another CPU.
+    """
     if not is_uimage(kernel):
         elf = parse_executable(kernel, where, "ppc")
         offset = next((s.va - s.pa for s in elf.segments if s.va <= elf.entry < s.va + s.mem_bytes), 0)

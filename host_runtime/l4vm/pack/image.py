@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from l4vm.binding import arena_bytes
@@ -21,7 +21,7 @@ from l4vm.description.programs import parse_programs
 from l4vm.description.schema import Place
 from l4vm.errors import L4vmError, L4vmErrors
 from l4vm.formats import system_table
-from l4vm.guests import build_guest, check_fits, is_leon_vmlinux, is_wrapped, parse_executable, read_machine_map, wrap
+from l4vm.guests import Start, build_guest, lay_out, read_machine_map, start_of_recipe
 from l4vm.pack.disk import disk_image
 from l4vm.pack.multiboot import boot_file, root_image
 from l4vm.pack.report import report_json, report_text
@@ -51,28 +51,16 @@ def _read(path: Path, what: str) -> bytes:
         raise L4vmError(f"{what} {path}: {error.strerror}", "build it, or mend the path") from error
 
 
-def _guest_program(guest: Guest, folder: Path, progress: Progress) -> tuple[bytes, str]:
-    """Return the ELF file that the guest starts with, and how to name it."""
-    ram = guest.ram_mib * MIB
-    if guest.recipe:
-        files = build_guest(guest.recipe, progress)
-        if guest.append is None and guest.ram_mib == files.ram_mib:
-            return files.kernel.read_bytes(), str(files.kernel)
-        initrd = files.initrd.read_bytes() if files.initrd else None
-        append = files.append if guest.append is None else guest.append
-        return wrap(files.vmlinux.read_bytes(), initrd, append, ram, where=guest.recipe), guest.recipe
-    data = _read(folder / guest.kernel, "guest kernel")
-    if not is_wrapped(data) and is_leon_vmlinux(parse_executable(data, guest.kernel)):
-        initrd = _read(folder / guest.initrd, "initial RAM disk") if guest.initrd else None
-        return wrap(data, initrd, guest.append or "", ram, where=guest.kernel), guest.kernel
-    return data, guest.kernel
-
-
 def _guest_image(guest: Guest, folder: Path, progress: Progress) -> GuestImage:
-    data, where = _guest_program(guest, folder, progress)
-    executable = parse_executable(data, where)
+    """Lay out a guest's RAM from its recipe or its files."""
+    initrd = _read(folder / guest.initrd, "initial RAM disk") if guest.initrd else None
+    start = Start(guest.machine, b"", guest.kernel, guest.ram_mib, initrd, guest.append)
+    if guest.recipe:
+        start = start_of_recipe(build_guest(guest.recipe, progress), start)
+    else:
+        start = replace(start, kernel=_read(folder / guest.kernel, "guest kernel"))
+    executable = lay_out(start).executable
     base = read_machine_map(guest.machine).facts["ram_base"]
-    check_fits(executable, where, base, guest.ram_mib * MIB)
     return GuestImage(executable, base, arena_bytes(guest.machine, guest.ram_mib, guest.code_cache_mib))
 
 

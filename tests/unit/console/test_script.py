@@ -39,12 +39,14 @@ def test_text_behind_a_match_counts_for_the_next_pattern() -> None:
     assert script.done
 
 
-def test_text_of_another_channel_before_the_match_is_too_old() -> None:
-    script = Script([Until("a", "x"), Until("b", "y")])
-    script.feed("b", b"y")
+def test_channels_are_conversations_of_their_own() -> None:
+    script = Script([Until("a", "x"), Until("b", "y"), Send("a", b"go"), Until("b", "z"), Until("a", "x")])
+    script.feed("b", b"yz")
+    script.feed("a", b"x x")
+    assert script.next_send() == Send("a", b"go")
+    script.feed("a", b"")
+    assert script.waiting == Until("a", "x")  # what came before the send is too old
     script.feed("a", b"x")
-    assert script.waiting == Until("b", "y")
-    script.feed("b", b"y")
     assert script.done
 
 
