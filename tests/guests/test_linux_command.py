@@ -23,17 +23,18 @@ def linux() -> GuestFiles:
     return build_guest("leon3-linux")
 
 
+@pytest.mark.parametrize(("recipe", "cpu"), [("leon3-linux", "sparc"), ("bamboo-linux", "ppc")])
 @pytest.mark.parametrize("time_mode", ["host", "insn", "exact"])
 @pytest.mark.parametrize("engine", ["interp", "block"])
-def test_linux_boots_and_talks(linux: GuestFiles, tmp_path: Path, engine: str, time_mode: str) -> None:
+def test_linux_boots_and_talks(recipe: str, cpu: str, tmp_path: Path, engine: str, time_mode: str) -> None:
     result = tmp_path / "result.json"
-    arguments = ["run", "leon3-linux", "--engine", engine, "--time", time_mode, "--headless", "--quiet"]
+    arguments = ["run", recipe, "--engine", engine, "--time", time_mode, "--headless", "--quiet"]
     arguments += ["--timeout", "120", "--json", str(result), "--until", "console=^# "]
     arguments += [
         "--send",
         r"console=uname -sm; echo $((6*7))\n",
         "--until",
-        "console=^Linux sparc",
+        f"console=^Linux {cpu}",
         "--until",
         "console=^42",
     ]
@@ -69,3 +70,41 @@ def test_wrapped_kernel_refuses_less_ram(linux: GuestFiles) -> None:
     done = CliRunner().invoke(command, ["run", "--kernel", str(linux.kernel), "--ram", "16"])
     assert isinstance(done.exception, L4vmError)
     assert "was wrapped for 32 MiB" in str(done.exception)
+
+
+@pytest.fixture(scope="module")
+def bamboo() -> GuestFiles:
+    """The PowerPC guest of the recipe."""
+    return build_guest("bamboo-linux")
+
+
+@pytest.mark.parametrize("with_tree", [False, True], ids=["our tree", "a given tree"])
+def test_uimage_boots_with_initrd_command_line_and_tree(bamboo: GuestFiles, with_tree: bool) -> None:
+    assert bamboo.dtb is not None
+    arguments = ["run", "--machine", "bamboo", "--kernel", str(bamboo.kernel), "--initrd", str(bamboo.initrd)]
+    arguments += ["--append", "console=ttyS0,115200 proof", "--ram", "96", "--headless", "--quiet", "--timeout", "60"]
+    arguments += ["--dtb", str(bamboo.dtb)] if with_tree else []
+    arguments += ["--until", "console=^# ", "--send", r"console=cat /proc/cmdline /proc/meminfo\n"]
+    done = CliRunner().invoke(
+        command, [*arguments, "--until", "console=^console.* proof", "--until", r"console=MemTotal: +9\d{4}"]
+    )
+    assert done.exit_code == ExitCode.OK, done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--machine", "leon3", "--kernel", "KERNEL"], "not an ELF file"),
+        (["--machine", "bamboo", "--kernel", "KERNEL", "--dtb", "KERNEL"], "device tree"),
+        (["--machine", "bamboo", "--kernel", "KERNEL", "--ram", "8", "--initrd", "VMLINUX"], "initial RAM disk has"),
+        (["--machine", "bamboo", "--kernel", "KERNEL", "--append", "x" * 1024], "command line has 1024 characters"),
+        (["--machine", "bambo", "--kernel", "KERNEL"], "no machine is called 'bambo'"),
+        (["leon3-linux", "--dtb", "KERNEL"], "takes none"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(bamboo: GuestFiles, arguments: list[str], sentence: str) -> None:
+    files = {"KERNEL": str(bamboo.kernel), "VMLINUX": str(bamboo.vmlinux)}
+    words = [files.get(word, word) for word in arguments]
+    done = CliRunner().invoke(command, ["run", *words])
+    assert isinstance(done.exception, L4vmError)
+    assert sentence in str(done.exception)
