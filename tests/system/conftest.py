@@ -99,9 +99,9 @@ class Board:
 class Talk:
     """A booted board under a test's own hands: what the command line does, one step at a time."""
 
-    def __init__(self, qemu: Qemu, inbox: Inbox) -> None:
+    def __init__(self, qemu: Qemu, inbox: Inbox, preset: int = 0) -> None:
         self._inbox = inbox
-        self.connection = Connection(qemu.line, time.monotonic())
+        self.connection = Connection(qemu.line, time.monotonic(), preset)
         self.text: dict[str, bytes] = {}
         self.replies: dict[int, Replied] = {}
         self.ended = ""
