@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Integer arithmetic, compares, logic, rotates, shifts and the condition register, as IR.
+ * Integer arithmetic, compares, logic, rotates and shifts, as IR.
  *
- * A form with OE sets OV and, with it, SO; a form with Rc compares the result with 0 into CR field 0, after that. Source: Book E 3.3, 2.4.
+ * A form with OE sets OV and, with it, SO; a form with Rc compares the result with 0 into CR field 0, after that. Source: Book E 3.3.
  */
 #include "ppc.h"
 
@@ -25,7 +25,7 @@ static void overflow_put(struct xl_ctx *x, struct ir_ref ov)
 static void record(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref result)
 {
     if (d->word & 1)
-        ppc_cr_put(x, 0, result, constant(x, 0), true);
+        ppc_compare(x, 0, result, constant(x, 0), true);
 }
 
 /* Bit 31 as 0 or 1. */
@@ -134,7 +134,7 @@ void ppc_addic(struct xl_ctx *x, const struct ppc_insn *d)
 void ppc_addic_(struct xl_ctx *x, const struct ppc_insn *d)
 {
     ppc_addic(x, d);
-    ppc_cr_put(x, 0, ppc_get(x, d->rt), constant(x, 0), true);
+    ppc_compare(x, 0, ppc_get(x, d->rt), constant(x, 0), true);
 }
 
 void ppc_subfic(struct xl_ctx *x, const struct ppc_insn *d)
@@ -218,12 +218,6 @@ void ppc_divwu(struct xl_ctx *x, const struct ppc_insn *d)
     divide(x, d, &helper);
 }
 
-/* cmp cmpl cmpi cmpli   3.3.9 */
-void ppc_cmp(struct xl_ctx *x, const struct ppc_insn *d) { ppc_cr_put(x, d->bf, ppc_get(x, d->ra), ppc_get(x, d->rb), true); }
-void ppc_cmpl(struct xl_ctx *x, const struct ppc_insn *d) { ppc_cr_put(x, d->bf, ppc_get(x, d->ra), ppc_get(x, d->rb), false); }
-void ppc_cmpi(struct xl_ctx *x, const struct ppc_insn *d) { ppc_cr_put(x, d->bf, ppc_get(x, d->ra), constant(x, (uint32_t)d->si), true); }
-void ppc_cmpli(struct xl_ctx *x, const struct ppc_insn *d) { ppc_cr_put(x, d->bf, ppc_get(x, d->ra), constant(x, d->ui), false); }
-
 /* Logic   3.3.11 */
 static void logic_put(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref result)
 {
@@ -261,7 +255,7 @@ static void and_immediate(struct xl_ctx *x, const struct ppc_insn *d, uint32_t m
     struct ir_ref result = ir_and(x, ppc_get(x, d->rt), constant(x, mask));
 
     ppc_put(x, d->ra, result);
-    ppc_cr_put(x, 0, result, constant(x, 0), true);
+    ppc_compare(x, 0, result, constant(x, 0), true);
 }
 
 void ppc_andi_(struct xl_ctx *x, const struct ppc_insn *d) { and_immediate(x, d, d->ui); }
@@ -349,76 +343,4 @@ void ppc_srawi(struct xl_ctx *x, const struct ppc_insn *d)
 
     ir_put(x, 0, PPC_OFF(ca), ir_and(x, sign(x, a), lost));
     logic_put(x, d, ir_sar(x, a, constant(x, d->sh)));
-}
-
-/* Condition register operations: words that are 0 or 1   2.4 */
-#define CR_OP(name, expression) \
-    void ppc_##name(struct xl_ctx *x, const struct ppc_insn *d) \
-    { \
-        struct ir_ref a = word(x, PPC_CR(d->ba)), b = word(x, PPC_CR(d->bb)), one = constant(x, 1); \
-        ir_put(x, 0, PPC_CR(d->bt), expression); \
-        (void)one; \
-    }
-CR_OP(crand, ir_and(x, a, b))
-CR_OP(crandc, ir_op2(x, IR_OP_ANDN, a, b))
-CR_OP(creqv, d->ba == d->bb ? one : ir_xor(x, ir_xor(x, a, b), one))
-CR_OP(crnand, ir_xor(x, ir_and(x, a, b), one))
-CR_OP(crnor, ir_xor(x, ir_or(x, a, b), one))
-CR_OP(cror, ir_or(x, a, b))
-CR_OP(crorc, ir_or(x, a, ir_xor(x, b, one)))
-CR_OP(crxor, d->ba == d->bb ? constant(x, 0) : ir_xor(x, a, b))
-
-void ppc_mcrf(struct xl_ctx *x, const struct ppc_insn *d)
-{
-    for (unsigned i = 0; i < 4; i++)
-        ir_put(x, 0, PPC_CR(4 * d->bf + i), word(x, PPC_CR(4 * d->bfa + i)));
-}
-
-/* mcrxr: XER's SO, OV, CA move to a field and are cleared */
-void ppc_mcrxr(struct xl_ctx *x, const struct ppc_insn *d)
-{
-    static const uint32_t from[] = {PPC_OFF(so), PPC_OFF(ov), PPC_OFF(ca)};
-    struct ir_ref zero = constant(x, 0);
-
-    for (unsigned i = 0; i < 3; i++) {
-        ir_put(x, 0, PPC_CR(4 * d->bf + i), word(x, from[i]));
-        ir_put(x, 0, from[i], zero);
-    }
-    ir_put(x, 0, PPC_CR(4 * d->bf + CR_SO), zero);
-}
-
-static uint64_t cr_read(struct xl_cpu *cpu)
-{
-    return ppc_cr(ppc_of(cpu));
-}
-
-static uint64_t cr_write(struct xl_cpu *cpu, uint64_t cr, uint64_t mask)
-{
-    ppc_cr_set(ppc_of(cpu), (uint32_t)cr, (uint32_t)mask);
-    return 0;
-}
-
-void ppc_mfcr(struct xl_ctx *x, const struct ppc_insn *d)
-{
-    static const struct xl_helper helper = {"ppc_cr_read", (void *)cr_read, XL_H_READS};
-
-    ppc_put(x, d->rt, ir_callw(x, &helper, 0, NULL));
-}
-
-/* mtcrf: one field in place, more by a helper */
-void ppc_mtcrf(struct xl_ctx *x, const struct ppc_insn *d)
-{
-    static const struct xl_helper helper = {"ppc_cr_write", (void *)cr_write, XL_H_READS | XL_H_WRITES};
-    struct ir_ref value = ppc_get(x, d->rt);
-    uint32_t mask = 0;
-
-    if (d->fxm && !(d->fxm & (d->fxm - 1))) {
-        unsigned field = 7 - (unsigned)__builtin_ctz(d->fxm);
-        for (unsigned i = 4 * field; i < 4 * field + 4; i++)
-            ir_put(x, 0, PPC_CR(i), ir_and(x, ir_shr(x, value, constant(x, 31 - i)), constant(x, 1)));
-        return;
-    }
-    for (unsigned i = 0; i < 8; i++)
-        mask |= d->fxm >> i & 1 ? 15u << 4 * i : 0;
-    ir_call(x, &helper, 2, (struct ir_ref[]){value, constant(x, mask)});
 }

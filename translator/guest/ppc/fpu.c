@@ -28,14 +28,14 @@ void ppc_f_put(struct xl_ctx *x, unsigned r, struct ir_ref value)
 }
 
 /* --- at run time --- */
-enum { CR1 = 4, HOW_SINGLE = 0x100, HOW_RECORD = 0x200 };
+enum { HOW_SINGLE = 0x100, HOW_RECORD = 0x200 };
 
 static void finish(struct xl_cpu *cpu, bool record)
 {
     struct ppc_cpu *s = ppc_of(cpu);
 
-    for (unsigned i = 0; record && i < 4; i++)
-        s->cr[CR1 + i] = s->fpu.fpscr >> (31 - i) & 1;
+    if (record)
+        ppc_field_set(s, 1, s->fpu.fpscr >> 28);
     if (s->fpu.fpscr & FPSCR_FEX && s->msr & (MSR_FE0 | MSR_FE1))
         xl_raise(cpu, INT_PROGRAM | ESR_FP);
 }
@@ -53,8 +53,7 @@ static uint64_t compare(struct xl_cpu *cpu, uint64_t is_ordered, uint64_t word)
     struct ppc_cpu *s = ppc_of(cpu);
     unsigned relation = ppc_fp_do_compare(&s->fpu, is_ordered, word >> 16 & 31, word >> 11 & 31);
 
-    for (unsigned i = 0; i < 4; i++)
-        s->cr[4 * (word >> 23 & 7) + i] = relation >> (3 - i) & 1;
+    ppc_field_set(s, word >> 23 & 7, relation & 15);
     finish(cpu, false);
     return 0;
 }
@@ -141,11 +140,8 @@ void ppc_fcmpo(struct xl_ctx *x, const struct ppc_insn *d) { two_words(x, d, &he
 /* CR field 1 from FPSCR, whose leftmost bits are always up to date. */
 static void record(struct xl_ctx *x, const struct ppc_insn *d)
 {
-    if (!d->rc)
-        return;
-    struct ir_ref fpscr = ir_get(x, 0, PPC_OFF(fpu.fpscr));
-    for (unsigned i = 0; i < 4; i++)
-        ir_put(x, 0, PPC_CR(CR1 + i), ir_and(x, ir_shr(x, fpscr, ir_const(x, 31 - i)), ir_const(x, 1)));
+    if (d->rc)
+        ppc_field_put(x, 1, ir_shr(x, ir_get(x, 0, PPC_OFF(fpu.fpscr)), ir_const(x, 28)));
 }
 
 /* fmr fneg fabs fnabs: the sign is changed, nothing is looked at */
@@ -232,6 +228,5 @@ void ppc_mcrfs(struct xl_ctx *x, const struct ppc_insn *d)
     if (ppc_fpu_off(x))
         return;
     field = ir_callw(x, &help_fpscr_take, 1, &field);
-    for (unsigned i = 0; i < 4; i++)
-        ir_put(x, 0, PPC_CR(4 * d->bf + i), ir_and(x, ir_shr(x, field, ir_const(x, 3 - i)), ir_const(x, 1)));
+    ppc_field_put(x, d->bf, ir_and(x, field, ir_const(x, 15)));
 }

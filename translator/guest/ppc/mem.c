@@ -223,13 +223,10 @@ static uint64_t store_conditional(struct xl_cpu *cpu, uint64_t mmu, uint64_t at,
 void ppc_stwcx_(struct xl_ctx *x, const struct ppc_insn *d)
 {
     static const struct xl_helper helper = {"ppc_store_conditional", (void *)store_conditional, XL_H_READS | XL_H_WRITES | XL_H_FAULTS};
-    struct ir_ref at = address(x, d, INDEXED), value = ppc_get(x, d->rt), zero = ir_const(x, 0);
+    struct ir_ref at = address(x, d, INDEXED), value = ppc_get(x, d->rt);
     struct ir_ref stored = ir_callw(x, &helper, 3, (struct ir_ref[]){ir_const(x, ppc_mmu_data(x)), at, value});
 
-    ir_put(x, 0, PPC_CR(CR_LT), zero);
-    ir_put(x, 0, PPC_CR(CR_GT), zero);
-    ir_put(x, 0, PPC_CR(CR_EQ), stored);
-    ir_put(x, 0, PPC_CR(CR_SO), ir_get(x, 0, PPC_OFF(so)));
+    ppc_field_put(x, 0, ir_or(x, ir_shl(x, stored, ir_const(x, 1)), ir_get(x, 0, PPC_OFF(so))));
 }
 
 /* dcbz: a line of zeros */

@@ -25,9 +25,18 @@ struct ppc_tlb {
     uint8_t tid;
 };
 
+/*
+ * A CR field: (a < b) << 3 | (a > b) << 2 | (a == b) << 1, compared as signed numbers, with the bits of `turned` turned around. Bit 0 of that is the field's SO. Unsigned operands
+ * come with bit 31 turned around. Bits that no compare gives are put as `turned` with a = b = 0.
+ */
+struct ppc_field {
+    uint32_t a, b, turned;
+};
+enum { FIELD_EQUAL = 2 /* the field where a == b and turned is 0 */ };
+
 struct ppc_cpu {
     uint32_t r[32];
-    uint32_t cr[32]; /* cr[4 * field + 0 LT, 1 GT, 2 EQ, 3 SO] */
+    struct ppc_field cr[8];
     uint32_t so, ov, ca, xer_bytes;
     uint32_t msr;
     uint32_t reserved, reserved_at; /* lwarx: 1 and the address */
@@ -43,8 +52,7 @@ struct ppc_cpu {
 #define PPC_OFF(field) ((uint32_t)offsetof(struct ppc_cpu, field))
 #define PPC_GPR(n) (PPC_OFF(r) + 4 * (n))
 #define PPC_FPR(n) (PPC_OFF(fpu.f) + 8 * (n))
-#define PPC_CR(n) (PPC_OFF(cr) + 4 * (n))
-enum { CR_LT, CR_GT, CR_EQ, CR_SO };
+#define PPC_FIELD(n, word) (PPC_OFF(cr) + (uint32_t)sizeof(struct ppc_field) * (n) + (uint32_t)offsetof(struct ppc_field, word))
 
 /* MSR   440 2.8.5 */
 enum {
@@ -108,7 +116,8 @@ static inline struct ppc_cpu *ppc_of(struct xl_cpu *cpu)
 
 /* state.c: registers that are put together, interrupts */
 uint32_t ppc_cr(const struct ppc_cpu *s);
-void ppc_cr_set(struct ppc_cpu *s, uint32_t cr, uint32_t mask);
+void ppc_cr_set(struct ppc_cpu *s, uint32_t cr, uint32_t mask); /* the fields that mask touches */
+void ppc_field_set(struct ppc_cpu *s, unsigned field, uint32_t bits);
 uint32_t ppc_xer(const struct ppc_cpu *s);
 void ppc_xer_set(struct ppc_cpu *s, uint32_t xer);
 void ppc_msr_set(struct xl_cpu *cpu, uint32_t msr);
@@ -139,7 +148,10 @@ enum { SPR_DEC = 22, SPR_TBL = 268, SPR_TBU = 269, SPR_TBL_WRITE = 284, SPR_TBU_
 struct ir_ref ppc_get(struct xl_ctx *x, unsigned r);
 struct ir_ref ppc_base(struct xl_ctx *x, unsigned r); /* 0 for r0 */
 void ppc_put(struct xl_ctx *x, unsigned r, struct ir_ref value);
-void ppc_cr_put(struct xl_ctx *x, unsigned field, struct ir_ref a, struct ir_ref b, bool is_signed);
+void ppc_compare(struct xl_ctx *x, unsigned field, struct ir_ref a, struct ir_ref b, bool is_signed);
+void ppc_field_put(struct xl_ctx *x, unsigned field, struct ir_ref bits); /* LT GT EQ SO as 8 4 2 1 */
+struct ir_ref ppc_cr_bit(struct xl_ctx *x, unsigned bit);                 /* 0 or 1; bits 0 to 31 from the left */
+void ppc_cr_bit_put(struct xl_ctx *x, unsigned bit, struct ir_ref value);
 void ppc_raise(struct xl_ctx *x, uint32_t exception);
 bool ppc_user_traps(struct xl_ctx *x); /* true: the instruction is privileged and was made to trap */
 bool ppc_fpu_off(struct xl_ctx *x); /* true: the FPU is off and the instruction was made to trap */

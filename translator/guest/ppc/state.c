@@ -12,20 +12,32 @@
 #define MCSR_READ_PLB 0x20000000u
 #define MCSR_WRITE_PLB 0x10000000u
 
+static uint32_t field_bits(const struct ppc_field *f)
+{
+    int32_t a = (int32_t)f->a, b = (int32_t)f->b;
+
+    return ((uint32_t)(a < b) << 3 | (uint32_t)(a > b) << 2 | (uint32_t)(a == b) << 1) ^ f->turned;
+}
+
+void ppc_field_set(struct ppc_cpu *s, unsigned field, uint32_t bits)
+{
+    s->cr[field] = (struct ppc_field){.turned = bits ^ FIELD_EQUAL};
+}
+
 uint32_t ppc_cr(const struct ppc_cpu *s)
 {
     uint32_t cr = 0;
 
-    for (unsigned i = 0; i < 32; i++)
-        cr = cr << 1 | s->cr[i];
+    for (unsigned i = 0; i < 8; i++)
+        cr = cr << 4 | field_bits(&s->cr[i]);
     return cr;
 }
 
 void ppc_cr_set(struct ppc_cpu *s, uint32_t cr, uint32_t mask)
 {
-    for (unsigned i = 0; i < 32; i++)
-        if (mask >> (31 - i) & 1)
-            s->cr[i] = cr >> (31 - i) & 1;
+    for (unsigned i = 0; i < 8; i++)
+        if (mask >> (28 - 4 * i) & 15)
+            ppc_field_set(s, i, cr >> (28 - 4 * i) & 15);
 }
 
 uint32_t ppc_xer(const struct ppc_cpu *s)
@@ -160,6 +172,7 @@ void ppc_reset(struct xl_cpu *cpu)
     struct ppc_cpu *s = ppc_of(cpu);
 
     *s = (struct ppc_cpu){.pvr = PVR_440EP_B, .dec_zero = UINT64_MAX, .fit_next = UINT64_MAX, .watchdog_next = UINT64_MAX};
+    ppc_cr_set(s, 0, 0xffffffffu);
     ppc_msr_set(cpu, 0);
     ppc_mmu_reset(cpu);
     ppc_timers_reset(cpu);

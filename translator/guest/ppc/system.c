@@ -313,13 +313,9 @@ void ppc_tlbsx(struct xl_ctx *x, const struct ppc_insn *d)
 
     if (ppc_user_traps(x))
         return;
-    struct ir_ref va = ir_add(x, ppc_base(x, d->ra), ppc_get(x, d->rb)), zero = ir_const(x, 0);
+    struct ir_ref va = ir_add(x, ppc_base(x, d->ra), ppc_get(x, d->rb));
     struct ir_ref both = ir_calld(x, &helper, 1, &va), none = ir_op1(x, IR_OP_HI, both);
     ppc_put(x, d->rt, ir_select(x, none, ppc_get(x, d->rt), ir_op1(x, IR_OP_LO, both)));
-    if (!(d->word & 1))
-        return;
-    ir_put(x, 0, PPC_CR(CR_LT), zero);
-    ir_put(x, 0, PPC_CR(CR_GT), zero);
-    ir_put(x, 0, PPC_CR(CR_EQ), ir_xor(x, none, ir_const(x, 1)));
-    ir_put(x, 0, PPC_CR(CR_SO), ir_get(x, 0, PPC_OFF(so)));
+    if (d->word & 1)
+        ppc_field_put(x, 0, ir_or(x, ir_shl(x, ir_xor(x, none, ir_const(x, 1)), ir_const(x, 1)), ir_get(x, 0, PPC_OFF(so))));
 }

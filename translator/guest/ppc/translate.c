@@ -34,15 +34,6 @@ void ppc_put(struct xl_ctx *x, unsigned r, struct ir_ref value)
     ir_put(x, 0, PPC_GPR(r), value);
 }
 
-/* A CR field from a comparison; its SO is that of XER. */
-void ppc_cr_put(struct xl_ctx *x, unsigned field, struct ir_ref a, struct ir_ref b, bool is_signed)
-{
-    ir_put(x, 0, PPC_CR(4 * field + CR_LT), ir_cmp(x, is_signed ? IR_LT : IR_LTU, a, b));
-    ir_put(x, 0, PPC_CR(4 * field + CR_GT), ir_cmp(x, is_signed ? IR_GT : IR_GTU, a, b));
-    ir_put(x, 0, PPC_CR(4 * field + CR_EQ), ir_cmp(x, IR_EQ, a, b));
-    ir_put(x, 0, PPC_CR(4 * field + CR_SO), ir_get(x, 0, PPC_OFF(so)));
-}
-
 void ppc_end_block(struct xl_ctx *x)
 {
     ir_exit(x, x->npc, x->npc + 4);
@@ -118,7 +109,7 @@ static struct ir_ref taken(struct xl_ctx *x, const struct ppc_insn *d)
         by_ctr = ir_cmp(x, d->bo & 2 ? IR_EQ : IR_NE, ctr, zero);
     }
     if (!(d->bo & 16)) {
-        by_cr = ir_get(x, 0, PPC_CR(d->bi));
+        by_cr = ppc_cr_bit(x, d->bi);
         if (!(d->bo & 8))
             by_cr = ir_cmp(x, IR_EQ, by_cr, zero);
     }
