@@ -7,6 +7,7 @@
 #include "machine/bamboo.h"
 #include "machine/ns16550.h"
 #include "machine/ppc4xx.h"
+#include "machine/virtio.h"
 #include "xl/xl.h"
 
 /* Facts of the map as constants: FACT_ram_base, DCR_UIC0, NUMBER_UART0, .. */
@@ -54,6 +55,11 @@ static void uic_input(void *arg, unsigned line, bool high)
     uic_line(arg, line, high);
 }
 
+static const struct virtio_place virtio_places[] = {
+#define VIRTIO(kind, n, line, base) {VIRTIO_##kind, n, line, base},
+#include "machine/bamboo.def"
+};
+
 bool bamboo_create(struct xl_vm *vm, const struct xl_config *config, void **state)
 {
     struct bamboo *m = xl_alloc(vm, sizeof *m);
@@ -73,7 +79,7 @@ bool bamboo_create(struct xl_vm *vm, const struct xl_config *config, void **stat
     ns16550_init(&m->uart[NUMBER_##name], vm, NUMBER_##name, uic_input, &m->uic[uic_number], line); \
     ok = ok && xl_map_device(vm, base, bytes, &ns16550_ops, &m->uart[NUMBER_##name]);
 #include "machine/bamboo.def"
-    return ok;
+    return ok && virtio_create(vm, config, virtio_places, sizeof virtio_places / sizeof virtio_places[0], uic_input, &m->uic[0]);
 }
 
 void bamboo_reset(void *state)

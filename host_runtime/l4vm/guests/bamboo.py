@@ -14,7 +14,7 @@ from __future__ import annotations
 from l4vm.errors import L4vmError
 from l4vm.guests.device_tree import Node, cells, flatten, parse, text
 from l4vm.guests.elf import Executable, Segment, parse_executable
-from l4vm.guests.machine_map import Device, MachineMap, read_machine_map
+from l4vm.guests.machine_map import Device, MachineMap, VirtioPlace, read_machine_map
 from l4vm.guests.uimage import build_uimage, is_uimage, parse_uimage
 
 _UIC = (1, 2)  # phandles of UIC0 and UIC1
@@ -134,6 +134,31 @@ def personal(tree: Node, machine: MachineMap, ram_bytes: int, append: str, initr
         chosen["linux,initrd-start"], chosen["linux,initrd-end"] = cells(initrd[0]), cells(initrd[1])
 
 
+def add_virtio(tree: Node, places: list[VirtioPlace]) -> None:
+    """Add disks and networks below the peripheral bus, where Linux looks for devices.
+
+    Raises:
+        L4vmError: the tree has no such bus, or no interrupt controller 0.
+    """
+    if not places:
+        return
+    opb = next((n for n in tree.walk() if b"ibm,opb\0" in n.properties.get("compatible", b"")), None)
+    uics = (n.properties for n in tree.walk() if "interrupt-controller" in n.properties)
+    uic = next((at["phandle"] for at in uics if at.get("cell-index") == cells(0) and "phandle" in at), None)
+    if opb is None or uic is None:
+        raise L4vmError(
+            "the device tree has no ibm,opb bus or no interrupt controller with cell-index 0 for disks and networks",
+            "leave --dtb out: the built-in tree has both",
+        )
+    for place in places:
+        opb.child(f"virtio@{place.base:x}").properties = {
+            "compatible": text("virtio,mmio"),
+            "reg": cells(place.base, place.size_bytes),
+            "interrupt-parent": uic,
+            "interrupts": cells(place.irq, _LEVEL_HIGH),
+        }
+
+
 def kernel_image(vmlinux: bytes, where: str) -> bytes:
     """Return the uImage of a plain vmlinux: its memory from physical 0 on, started at 0."""
     executable = parse_executable(vmlinux, where, "ppc")
@@ -152,7 +177,14 @@ def board_tree(ram_bytes: int, append: str) -> bytes:
 
 
 def place(
-    kernel: bytes, where: str, ram_bytes: int, append: str = "", initrd: bytes | None = None, dtb: bytes | None = None
+    kernel: bytes,
+    where: str,
+    ram_bytes: int,
+    append: str = "",
+    initrd: bytes | None = None,
+    dtb: bytes | None = None,
+    disks: int = 0,
+    nets: int = 0,
 ) -> Executable:
     """Lay out everything that RAM holds when the CPU starts.
 
@@ -163,6 +195,8 @@ def place(
         append: kernel command line.
         initrd: initial RAM disk.
         dtb: a device tree in the place of ours.
+        disks: how many virtio disks the tree tells of.
+        nets: how many virtio networks.
 
     Raises:
         L4vmError: a file is none of its kind, or something does not fit.
@@ -190,6 +224,7 @@ def place(
     if end > tree_at:
         raise L4vmError(f"{where}: ends at 0x{end:x}, the device tree lies at 0x{tree_at:x}", "give the guest more RAM")
     tree = parse(dtb, "the device tree") if dtb is not None else bamboo_tree(machine)
+    add_virtio(tree, machine.virtio_places(disks, nets))
     personal(tree, machine, ram_bytes, append, at)
     blob = flatten(tree)
     if len(blob) > tree_bytes:

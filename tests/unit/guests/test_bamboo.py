@@ -37,6 +37,40 @@ def test_flattened_tree_parses_to_the_same_tree(tree: Node) -> None:
     assert parse(flatten(tree), "tree") == tree
 
 
+def test_tree_tells_of_the_disks_and_networks_that_the_guest_has() -> None:
+    nodes = tree_of(disks=2, nets=1).children["plb"].children["opb"].children
+    places = read_machine_map("bamboo").virtio_places(2, 1)
+    assert [name for name in nodes if name.startswith("virtio@")] == [f"virtio@{place.base:x}" for place in places]
+    assert nodes["virtio@ef701000"].properties["interrupts"] == cells(17, 4)
+    assert not any(name.startswith("virtio@") for name in tree_of().children["plb"].children["opb"].children)
+
+
+def tree_of(dtb: bytes | None = None, disks: int = 0, nets: int = 0) -> Node:
+    """Return the tree that the guest finds."""
+    placed = place(UIMAGE, "uImage", 64 * MIB, dtb=dtb, disks=disks, nets=nets)
+    return parse(placed.segments[-1].data, "tree")
+
+
+def test_disks_join_the_bus_and_the_interrupt_controller_of_a_tree_that_is_given() -> None:
+    mine = parse(board_tree(64 * MIB, ""), "mine")
+    mine.children["interrupt-controller0"].properties["phandle"] = cells(77)
+    opb = tree_of(flatten(mine), disks=1).children["plb"].children["opb"]
+    assert opb.children["virtio@ef700000"].properties["interrupt-parent"] == cells(77)
+
+
+@pytest.mark.parametrize("missing", ["plb", "interrupt-controller0"])
+def test_disk_is_refused_where_the_given_tree_has_no_place_for_it(missing: str) -> None:
+    mine = parse(board_tree(64 * MIB, ""), "mine")
+    del mine.children[missing]
+    with pytest.raises(L4vmError, match="no ibm,opb bus or no interrupt controller"):
+        tree_of(flatten(mine), disks=1)
+
+
+def test_more_disks_than_places_are_refused() -> None:
+    with pytest.raises(L4vmError, match="5 disks: machine bamboo has places for 4"):
+        tree_of(disks=5)
+
+
 @given(st.integers(0, 10_000), st.integers(0, 255), st.integers(0, 10_000))
 def test_damaged_tree_is_refused_or_parses_and_never_crashes(at: int, value: int, cut: int) -> None:
     data = bytearray(board_tree(64 * MIB, "quiet"))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The Bamboo board on the core of core.c: its physical map is a short list, its CPU three registers. One board at a time. */
 #include "machine/bamboo.h"
+#include "machine/virtio.h"
 #include "xl/xl.h"
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,38 @@ enum xl_status xl_reg_set(struct xl_vm *vm, const char *name, uint64_t value)
             return XL_OK;
         }
     return XL_NOT_THERE;
+}
+
+/* The devices have tests of their own (tests/unit/virtio); here only their places and lines are of interest. */
+static struct {
+    const struct virtio_place *place;
+    unsigned count;
+    virtio_irq_fn *irq;
+    void *arg;
+} disks_and_nets;
+
+bool virtio_create(struct xl_vm *vm, const struct xl_config *config, const struct virtio_place *places, unsigned count, virtio_irq_fn *irq, void *irq_arg)
+{
+    (void)vm;
+    (void)config;
+    disks_and_nets.place = places;
+    disks_and_nets.count = count;
+    disks_and_nets.irq = irq;
+    disks_and_nets.arg = irq_arg;
+    return true;
+}
+
+/* Drive the line of a place; false: there is no such place. */
+bool board_virtio_line(unsigned kind, unsigned n, bool is_high)
+{
+    for (unsigned i = 0; i < disks_and_nets.count; i++) {
+        const struct virtio_place *at = &disks_and_nets.place[i];
+        if (at->kind == kind && at->n == n) {
+            disks_and_nets.irq(disks_and_nets.arg, at->irq, is_high);
+            return true;
+        }
+    }
+    return false;
 }
 
 bool bamboo_begin(uint64_t ram_bytes)

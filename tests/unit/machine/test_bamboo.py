@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import random
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from l4vm.guests import read_machine_map
+from l4vm.guests.machine_map import VirtioPlace
 
 ROOT = Path(__file__).resolve().parents[3]
 FLAGS = [
@@ -33,7 +35,7 @@ class Board:
         self.library = library
         library.board_read.restype = ctypes.c_uint32
         library.bamboo_begin.restype = library.board_dcr_read.restype = ctypes.c_bool
-        library.board_dcr_write.restype = ctypes.c_bool
+        library.board_dcr_write.restype = library.board_virtio_line.restype = ctypes.c_bool
         library.board_boot.restype = ctypes.c_uint64
         assert library.bamboo_begin(ctypes.c_uint64(16 * MIB))
 
@@ -101,6 +103,24 @@ def test_level_interrupt_stays_until_its_cause_is_gone(board: Board) -> None:
     assert board.read(DATA) == ord("a")
     board[UIC0 + SR] = bit(0)
     assert (board.inputs, board[UIC0 + SR]) == (0, 0)
+
+
+@pytest.mark.parametrize("place", MAP.virtio, ids=lambda place: f"{place.kind}{place.n}")
+def test_disks_and_networks_have_a_line_of_their_own(board: Board, place: VirtioPlace) -> None:
+    kind = {"NET": 1, "DISK": 2}[place.kind]
+    board[UIC0 + ER] = 0xFFFFFFFF
+    assert board.library.board_virtio_line(kind, place.n, True)
+    assert (board.inputs, board[UIC0 + MSR]) == (1, bit(place.irq))
+    board.library.board_virtio_line(kind, place.n, False)
+    board[UIC0 + SR] = bit(place.irq)
+    assert board.inputs == 0
+
+
+def test_no_two_devices_share_a_line_or_an_address() -> None:
+    devices = [*MAP.devices, *MAP.virtio]
+    assert len({(getattr(device, "controller", 0), device.irq) for device in devices}) == len(devices)
+    ranges = sorted((device.base, device.base + device.size_bytes) for device in devices)
+    assert all(end <= base for (_, end), (base, _) in itertools.pairwise(ranges))
 
 
 def test_critical_lines_reach_the_critical_input_with_their_vector(board: Board) -> None:
