@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,16 +19,42 @@ from l4vm.bench.programs import build_program
 SECONDS = 60
 
 
+@dataclass(frozen=True)
+class Board:
+    """What the same commands are called for each guest CPU."""
+
+    machine: str
+    cpu: str
+    argument: str
+    scratch: str
+    control: str
+    stay: str
+    pc: str
+
+
+BOARDS = (
+    Board("leon3", "sparc", "$o0", "$l0", "($psr & 0xf0000000) >> 28", "0x30800000", "0x400"),
+    Board("bamboo", "ppc", "$r3", "$r14", "($msr & 0x3000) == 0x3000 ? 0xf : 0", "0x48000000", "0x100"),
+)
+
+
+@pytest.fixture(scope="session", params=BOARDS, ids=[board.machine for board in BOARDS])
+def board(request: pytest.FixtureRequest) -> Board:
+    given: Board = request.param
+    return given
+
+
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_program("state", tmp_path_factory.mktemp("program"))
+def program(board: Board, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_program("state", tmp_path_factory.mktemp("program"), board.machine)
 
 
 class Guest:
     """A guest in a process of its own that waits for GDB at `place`."""
 
-    def __init__(self, program: Path, place: str, *options: str) -> None:
-        command = [sys.executable, "-m", "l4vm", "guest", "run", "--kernel", str(program), "--headless"]
+    def __init__(self, program: Path, place: str, *options: str, machine: str = "leon3") -> None:
+        command = [sys.executable, "-m", "l4vm", "guest", "run", "--machine", machine, "--kernel", str(program)]
+        command += ["--headless"]
         command += ["--timeout", str(SECONDS), "--gdb", place, *options]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         assert self.process.stderr is not None
@@ -56,8 +83,8 @@ class Guest:
 
 
 @pytest.fixture
-def guest(program: Path) -> Iterator[Guest]:
-    started = Guest(program, "0", "--time", "exact")
+def guest(board: Board, program: Path) -> Iterator[Guest]:
+    started = Guest(program, "0", "--time", "exact", machine=board.machine)
     yield started
     started.process.kill()
     started.process.communicate()
