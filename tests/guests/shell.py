@@ -11,24 +11,25 @@ import re
 from collections.abc import Sequence
 
 from l4vm.binding import Disk, Machine, Net, Stop, Time
-from l4vm.guests import Executable
+from l4vm.guests import Load
 
 PROMPT = "# "
 STEP_NS = 1_000_000
 NS_PER_INSN = 20
-RAM_MIB = 32
 
 
 class Guest:
     """One machine and what its console said."""
 
-    def __init__(self, program: Executable, disks: Sequence[Disk] = (), nets: Sequence[Net] = ()) -> None:
-        self.machine = Machine("leon3", RAM_MIB, time=Time.EXACT, ns_per_insn=NS_PER_INSN, disks=disks, nets=nets)
-        self.program = program
+    def __init__(self, load: Load, disks: Sequence[Disk] = (), nets: Sequence[Net] = ()) -> None:
+        self.machine = Machine(
+            load.machine, load.ram_mib, time=Time.EXACT, ns_per_insn=NS_PER_INSN, disks=disks, nets=nets
+        )
+        self.program = load.executable
         self.out = ""
         self.pending = b""
         self.is_running = True
-        self.machine.load_executable(program)
+        self.machine.load_executable(self.program)
 
     def reset(self) -> None:
         """Push the reset button and load the program anew; disks keep what they have."""

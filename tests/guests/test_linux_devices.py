@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""LEON Linux with disks and networks: what is written is there after a reset, and two guests work together."""
+"""Linux with disks and networks: what is written is there after a reset, and guests of two CPUs work together."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from l4vm.binding import Disk, Hub, Net
 from l4vm.cli.guest import command
 from l4vm.errors import L4vmError
-from l4vm.guests import Executable, build_guest, parse_executable, wrap
-from tests.guests.shell import RAM_MIB, Guest, Room
+from l4vm.guests import Load, Start, build_guest, lay_out, start_of_recipe
+from tests.guests.shell import Guest, Room
 
 pytestmark = pytest.mark.guest
 PROGRAMS = Path(__file__).parent / "programs"
@@ -24,20 +24,26 @@ COPY_BYTES = 10_000_001
 PATTERN = bytes((i * i >> 7 ^ i) & 255 for i in range(COPY_BYTES))
 
 
-def linux(disks: int, nets: int) -> Executable:
+COMPILERS = {
+    "leon3-linux": ["sparc64-linux-gnu-gcc", "-m32", "-mcpu=v8", "-Wl,-m,elf32_sparc"],
+    "bamboo-linux": ["powerpc-linux-gnu-gcc", "-mcpu=440fp", "-mno-altivec"],
+}
+ALONE = list(COMPILERS)
+PAIRS = [("leon3-linux", "leon3-linux"), ("leon3-linux", "bamboo-linux")]
+
+
+def linux(recipe: str, disks: int, nets: int) -> Load:
     """The recipe's Linux, told of so many disks and networks."""
-    files = build_guest("leon3-linux")
-    plain, initrd = files.vmlinux.read_bytes(), files.initrd.read_bytes()
-    data = wrap(plain, initrd, files.append, RAM_MIB << 20, disks=disks, nets=nets)
-    return parse_executable(data, "the wrapped kernel")
+    files = build_guest(recipe)
+    return lay_out(start_of_recipe(files, Start(files.machine, b"", "", disks=disks, nets=nets)))
 
 
-def build_program(folder: Path, name: str) -> None:
+def build_program(folder: Path, name: str, recipe: str) -> None:
     """Compile a guest program into a folder."""
-    flags = ["-m32", "-mcpu=v8", "-O2", "-ffreestanding", "-fno-stack-protector", "-fno-pic", "-Wall", "-Werror"]
-    link = ["-static", "-nostdlib", "-no-pie", "-Wl,-m,elf32_sparc"]
+    flags = ["-O2", "-ffreestanding", "-fno-stack-protector", "-fno-pic", "-Wall", "-Werror"]
+    link = ["-static", "-nostdlib", "-no-pie"]
     source = str(PROGRAMS / f"{name}.c")
-    subprocess.run(["sparc64-linux-gnu-gcc", *flags, *link, source, "-o", str(folder / name)], check=True)
+    subprocess.run([*COMPILERS[recipe], *flags, *link, source, "-o", str(folder / name)], check=True)
 
 
 def ext2(path: Path, size_kib: int, content: Path | None = None) -> Path:
@@ -53,10 +59,11 @@ def content_of(image: Path, name: str) -> bytes:
     return subprocess.run(["debugfs", "-R", f"cat {name}", str(image)], check=True, capture_output=True).stdout
 
 
-def test_written_files_are_there_after_a_reset_and_on_the_workstation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", ALONE)
+def test_written_files_are_there_after_a_reset_and_on_the_workstation(recipe: str, tmp_path: Path) -> None:
     image = ext2(tmp_path / "disk.img", 4096)
     disk = Disk.file(image)
-    guest = Guest(linux(1, 0), [disk])
+    guest = Guest(linux(recipe, 1, 0), [disk])
     with Room(guest) as room:
         room.boot()
         room.command(guest, "mount -t ext2 /dev/vda /mnt")
@@ -75,9 +82,10 @@ def test_written_files_are_there_after_a_reset_and_on_the_workstation(tmp_path: 
     assert subprocess.run(["e2fsck", "-fn", str(image)], capture_output=True).returncode == 0
 
 
-def test_guest_reboots_itself_and_finds_its_data(tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", ALONE)
+def test_guest_reboots_itself_and_finds_its_data(recipe: str, tmp_path: Path) -> None:
     disk = Disk.file(ext2(tmp_path / "disk.img", 1024))
-    guest = Guest(linux(1, 0), [disk])
+    guest = Guest(linux(recipe, 1, 0), [disk])
     with Room(guest) as room:
         room.boot()
         room.command(guest, "mount -t ext2 /dev/vda /mnt; echo before > /mnt/note; umount /mnt")
@@ -91,9 +99,10 @@ def test_guest_reboots_itself_and_finds_its_data(tmp_path: Path) -> None:
     disk.close()
 
 
-def test_disks_come_in_order_and_a_read_only_one_refuses_writes() -> None:
+@pytest.mark.parametrize("recipe", ALONE)
+def test_disks_come_in_order_and_a_read_only_one_refuses_writes(recipe: str) -> None:
     disks = [Disk.memory(bytes([65 + n]) * 512, is_read_only=n == 3) for n in range(4)]
-    guest = Guest(linux(4, 0), disks)
+    guest = Guest(linux(recipe, 4, 0), disks)
     with Room(guest) as room:
         room.boot()
         for n, letter in enumerate("abcd"):
@@ -107,45 +116,55 @@ def test_disks_come_in_order_and_a_read_only_one_refuses_writes() -> None:
 
 
 @pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A file system with the network program and a file to copy."""
-    folder = tmp_path_factory.mktemp("tools")
-    content = folder / "content"
-    content.mkdir()
-    build_program(content, "net")
-    (content / "pattern").write_bytes(PATTERN)
-    return ext2(folder / "disk.img", 12 << 10, content).read_bytes()
+def tools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """For each recipe a file system with the network program and a file to copy."""
+    images = {}
+    for recipe in COMPILERS:
+        folder = tmp_path_factory.mktemp("tools")
+        content = folder / "content"
+        content.mkdir()
+        build_program(content, "net", recipe)
+        (content / "pattern").write_bytes(PATTERN)
+        images[recipe] = ext2(folder / "disk.img", 12 << 10, content).read_bytes()
+    return images
 
 
-def meet(program: Executable, tools: bytes) -> list[int]:
-    """Boot two guests that ping each other; returns the state of both at the end."""
+def on_one_network(recipes: tuple[str, str], tools: dict[str, bytes], hub: Hub) -> list[Guest]:
+    """Return two guests of one network, each with its tools on a disk."""
+    return [
+        Guest(linux(recipe, 1, 1), [Disk.memory(tools[recipe])], [Net(hub, f"02:00:00:00:00:0{n}")])
+        for n, recipe in enumerate(recipes, 1)
+    ]
+
+
+def meet(room: Room) -> None:
+    """Boot the two guests, and let the first one ping the other."""
+    room.boot()
+    for n, guest in enumerate(room.guests, 1):
+        room.command(guest, f"mount -t ext2 -o ro /dev/vda /mnt; /mnt/net up eth0 10.0.0.{n}")
+    assert room.command(room.guests[0], "/mnt/net ping 10.0.0.2 5") == "5 of 5 answered\n"
+
+
+@pytest.mark.parametrize("recipes", PAIRS, ids="+".join)
+def test_two_guests_on_a_network_run_the_same_way_twice(recipes: tuple[str, str], tools: dict[str, bytes]) -> None:
+    states = []
+    for _ in range(2):
+        hub = Hub()
+        with Room(*on_one_network(recipes, tools, hub)) as room:
+            meet(room)
+            states.append([guest.machine.state_hash(with_ram=True) for guest in room.guests])
+        hub.close()
+    assert states[0] == states[1]
+
+
+@pytest.mark.parametrize("recipes", PAIRS, ids="+".join)
+def test_two_guests_ping_each_other_and_copy_a_file_with_equal_checksums(
+    recipes: tuple[str, str], tools: dict[str, bytes]
+) -> None:
     hub = Hub()
-    guests = [Guest(program, [Disk.memory(tools)], [Net(hub, f"02:00:00:00:00:0{n}")]) for n in (1, 2)]
-    with Room(*guests) as room:
-        room.boot()
-        for n, guest in enumerate(guests, 1):
-            room.command(guest, f"mount -t ext2 -o ro /dev/vda /mnt; /mnt/net up eth0 10.0.0.{n}")
-        assert room.command(guests[0], "/mnt/net ping 10.0.0.2 5") == "5 of 5 answered\n"
-        states = [guest.machine.state_hash(with_ram=True) for guest in guests]
-    hub.close()
-    return states
-
-
-def test_two_guests_on_a_network_run_the_same_way_twice(tools: bytes) -> None:
-    program = linux(1, 1)
-    assert meet(program, tools) == meet(program, tools)
-
-
-def test_two_guests_ping_each_other_and_copy_a_file_with_equal_checksums(tools: bytes) -> None:
-    hub, program = Hub(), linux(1, 1)
-    guests = [Guest(program, [Disk.memory(tools)], [Net(hub, f"02:00:00:00:00:0{n}")]) for n in (1, 2)]
-    with Room(*guests) as room:
-        room.boot()
-        first, second = guests
-        for n, guest in enumerate(guests, 1):
-            room.command(guest, "mount -t ext2 -o ro /dev/vda /mnt")
-            room.command(guest, f"/mnt/net up eth0 10.0.0.{n}")
-        assert room.command(first, "/mnt/net ping 10.0.0.2 5") == "5 of 5 answered\n"
+    first, second = on_one_network(recipes, tools, hub)
+    with Room(first, second) as room:
+        meet(room)
         assert room.command(second, "/mnt/net ping 10.0.0.1 5") == "5 of 5 answered\n"
         checksum = f"bytes {COPY_BYTES} crc {zlib.crc32(PATTERN):x}\n"
         room.type(second, "/mnt/net receive 7000 > /tmp/copy; /mnt/net crc < /tmp/copy")
@@ -155,21 +174,27 @@ def test_two_guests_ping_each_other_and_copy_a_file_with_equal_checksums(tools: 
     hub.close()
 
 
-def test_guests_of_two_processes_meet_at_a_socket(tools: bytes, tmp_path: Path) -> None:
-    (tmp_path / "tools.img").write_bytes(tools)
+@pytest.mark.parametrize("recipes", PAIRS, ids="+".join)
+def test_guests_of_two_processes_meet_at_a_socket(
+    recipes: tuple[str, str], tools: dict[str, bytes], tmp_path: Path
+) -> None:
     mount = "mount -t ext2 -o ro /dev/vda /mnt && /mnt/net up eth0 10.0.0.{}"
-    common = [sys.executable, "-m", "l4vm", "guest", "run", "leon3-linux", "--headless", "--timeout", "90"]
-    common += ["--disk", f"{tmp_path / 'tools.img'},ro", "--net", str(tmp_path / "lab.sock")]
-    common += ["--until", "console=^# ", "--send"]
+    commands = []
+    for recipe in recipes:
+        disk = tmp_path / f"{recipe}.img"
+        disk.write_bytes(tools[recipe])
+        run = [sys.executable, "-m", "l4vm", "guest", "run", recipe, "--headless", "--timeout", "90"]
+        run += ["--disk", f"{disk},ro", "--net", str(tmp_path / "lab.sock"), "--until", "console=^# ", "--send"]
+        commands.append(run)
     listens = [f"console={mount.format(2)}; /mnt/net receive 7 > /tmp/copy\\n", "--until", r"console=bytes 6 crc"]
     asks = [f"console={mount.format(1)}; /mnt/net ping 10.0.0.2 3; echo hello | /mnt/net send 10.0.0.2 7\\n"]
     asks += ["--until", "console=^3 of 3 answered", "--until", r"console=^bytes 6 crc"]
-    with subprocess.Popen([*common, *listens]) as other:
+    with subprocess.Popen([*commands[1], *listens]) as other:
         try:
             end = time.monotonic() + 60
             while not (tmp_path / "lab.sock").exists() and time.monotonic() < end:
                 time.sleep(0.05)
-            assert subprocess.run([*common, *asks], timeout=120).returncode == 0
+            assert subprocess.run([*commands[0], *asks], timeout=120).returncode == 0
             assert other.wait(60) == 0
         finally:
             other.kill()

@@ -135,8 +135,8 @@ def _leon3(start: Start, ram_mib: int) -> Executable:
 
 
 def _bamboo(start: Start, ram_mib: int) -> Executable:
-    read_machine_map("bamboo").virtio_places(start.disks, start.nets)
-    return place(start.kernel, start.where, ram_mib * MIB, start.append or "", start.initrd, start.dtb)
+    disks, nets, ram_bytes = start.disks, start.nets, ram_mib * MIB
+    return place(start.kernel, start.where, ram_bytes, start.append or "", start.initrd, start.dtb, disks, nets)
 
 
 _MACHINES: dict[str, Callable[[Start, int], Executable]] = {"leon3": _leon3, "bamboo": _bamboo}
