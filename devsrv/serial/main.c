@@ -10,7 +10,7 @@
  * first: it acknowledges the interrupt, serves the line and signals every client.
  */
 #include "devsrv/args.h"
-#include "devsrv/supervisor.h"
+#include "devsrv/server.h"
 #include "l4/l4.h"
 #include "link.h"
 #include "preset.h"
@@ -26,24 +26,9 @@ enum {
 struct serial {
     struct ds_link link;
     struct uart16550 uart;
-    uint32_t wake, irq;
-    uint32_t client[LINK_MAX_CHANNELS]; /* slots of the clients' notifications */
+    struct ds_server server;
+    uint32_t irq;
 };
-
-_Noreturn static void serial_fail(const char *sentence)
-{
-    ds_log(sentence);
-    ds_exit(1);
-}
-
-static uint32_t cap_slot(const char *name, const char *otherwise)
-{
-    const struct arg_entry *entry = ds_args_find(ARG_KIND_CAP, name);
-    if (!entry) {
-        serial_fail(otherwise);
-    }
-    return entry->slot;
-}
 
 static void serial_open_link(struct serial *s)
 {
@@ -51,15 +36,15 @@ static void serial_open_link(struct serial *s)
     uint64_t boot_id = 0;
     l4_clock(NULL, &boot_id, NULL);
     if (!state || !ds_link_open(&s->link, (void *)(uintptr_t)state->va, state->bytes, boot_id)) {
-        serial_fail("the argument MEMORY state is missing, shorter than a page, or holds something else");
+        ds_server_fail("the argument MEMORY state is missing, shorter than a page, or holds something else");
     }
     const struct arg_entry *ring;
     for (unsigned n = 0; (ring = ds_args_nth(ARG_KIND_RING, n)); n++) {
         uint8_t number = (uint8_t)ring->value, kind = (uint8_t)(ring->value >> 8);
         if (!ds_link_add(&s->link, number, kind, ring->name, (void *)(uintptr_t)ring->va, ring->bytes)) {
-            serial_fail("a RING argument is damaged, its channel number is taken, or there are more than 24");
+            ds_server_fail("a RING argument is damaged, its channel number is taken, or there are more than 24");
         }
-        s->client[n] = ring->slot;
+        ds_server_add(&s->server, ring->slot);
     }
 }
 
@@ -77,20 +62,17 @@ static void serial_preset(struct serial *s)
 
 static void serial_open(struct serial *s)
 {
-    if (!ds_args_open()) {
-        ds_exit(2); /* without arguments there is nobody to tell */
-    }
-    s->wake = cap_slot("wake", "the argument CAP wake is missing");
-    s->irq = cap_slot("irq", "the argument CAP irq is missing");
+    ds_server_open(&s->server);
+    s->irq = ds_server_cap("irq", "the argument CAP irq is missing");
     serial_open_link(s);
     serial_preset(s);
     uint64_t port = ds_args_value("port", 0), clock_hz = ds_args_value("clock_hz", 0), baud = ds_args_value("baud", 0);
     if (port == 0 || port > UINT16_MAX - 7 || clock_hz > UINT32_MAX || baud > UINT32_MAX) {
-        serial_fail("the arguments VALUE port, clock_hz and baud are missing or out of range");
+        ds_server_fail("the arguments VALUE port, clock_hz and baud are missing or out of range");
     }
     const char *wrong = uart16550_open(&s->uart, (uint16_t)port, (uint32_t)clock_hz, (uint32_t)baud);
     if (wrong) {
-        serial_fail(wrong);
+        ds_server_fail(wrong);
     }
 }
 
@@ -107,21 +89,20 @@ static bool serial_round(struct serial *s, uint64_t now_ns)
     return !is_settled || got || put;
 }
 
-/* Serve line and rings; true when there is more to do at once. */
-static bool serial_serve(struct serial *s)
+/* Serve line and rings. */
+static bool serial_turn(void *arg, uint64_t word, uint64_t *signals)
 {
+    struct serial *s = arg;
+    if (word & WAKE_IRQ) {
+        l4_irq_ack(s->irq); /* before the line is served: uart16550.h */
+    }
     uint64_t now_ns = l4_now_ns();
     unsigned rounds = 0;
     while (rounds < ROUNDS && serial_round(s, now_ns)) {
         rounds++;
     }
     ds_link_count_overruns(&s->link, uart16550_take_overruns(&s->uart));
-    uint32_t signals = ds_link_turn(&s->link);
-    for (unsigned i = 0; i < s->link.channel_count; i++) {
-        if (signals >> i & 1) {
-            l4_signal(s->client[i], 1);
-        }
-    }
+    *signals = ds_link_turn(&s->link);
     return rounds == ROUNDS;
 }
 
@@ -129,16 +110,5 @@ int main(void)
 {
     static struct serial serial;
     serial_open(&serial);
-    uint64_t word = WAKE_IRQ;
-    for (;;) {
-        if (word & WAKE_IRQ) {
-            l4_irq_ack(serial.irq); /* before the line is served: uart16550.h */
-        }
-        word = 0;
-        if (serial_serve(&serial)) {
-            l4_poll(serial.wake, &word);
-        } else if (l4_wait(serial.wake, 0, &word) != K_OK) {
-            serial_fail("the notification wake is gone");
-        }
-    }
+    ds_server_run(&serial.server, WAKE_IRQ, serial_turn, &serial);
 }

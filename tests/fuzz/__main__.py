@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The long fuzz run: engines against each other and against Unicorn, and hostile drivers against the virtio devices.
+"""The long fuzz run: engines against each other and Unicorn, hostile drivers and clients, servers that are killed.
 
     python -m tests.fuzz [--insns 1000000] [--cases 100000] [--seed N] [--only NAME]
 
@@ -23,6 +23,7 @@ from tests.fuzz import ppc, sparc, test_random_words
 from tests.fuzz.comparisons import EngineFuzz, FuzzError, UnicornFuzz
 from tests.fuzz.guest import FuzzGuest
 from tests.fuzz.oracle import BATCH
+from tests.unit.devsrv.board import build_sharers
 from tests.unit.virtio.rig import build_fuzz
 
 
@@ -76,11 +77,25 @@ def _virtio(seed: int, cases: int) -> str:
     return "; ".join(said)
 
 
+def _servers(seed: int, cases: int) -> str:
+    said = []
+    with tempfile.TemporaryDirectory() as folder:
+        program = build_sharers(Path(folder))
+        for what, count in (("disk-hostile", cases), ("net-hostile", cases), ("disk-killed", 100), ("net-killed", 100)):
+            words = [program, what, str(count), str(seed)]
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise FuzzError(f"{what}, the last number is the case's seed:\n{done.stderr[-4000:]}")
+            said.append(f"{what}: {done.stdout.strip()}")
+    return "; ".join(said)
+
+
 COMPARISONS: dict[str, Callable[[int, int], str]] = {
     **{f"straight-{guest.machine}": functools.partial(_straight, guest) for guest in (sparc.GUEST, ppc.GUEST)},
     **{f"anything-{guest.machine}": functools.partial(_anything, guest) for guest in (sparc.GUEST, ppc.GUEST)},
     **{f"random-words-{g.machine}": functools.partial(_random_words, g) for g in test_random_words.GUESTS.values()},
     "virtio": _virtio,
+    "servers": _servers,
 }
 
 
@@ -88,7 +103,7 @@ def main(arguments: list[str]) -> int:
     """Run all comparisons; 1 when they disagree."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.split("\n\n")[0])
     parser.add_argument("--insns", type=int, default=1_000_000, help="instructions of each comparison (1000000)")
-    parser.add_argument("--cases", type=int, default=100_000, help="cases of each virtio device (100000)")
+    parser.add_argument("--cases", type=int, default=100_000, help="cases of each device and server (100000)")
     parser.add_argument("--only", choices=COMPARISONS, action="append", help="leave out the others")
     parser.add_argument("--seed", type=int, default=None, help="repeat a run; random otherwise")
     options = parser.parse_args(arguments)
@@ -96,7 +111,7 @@ def main(arguments: list[str]) -> int:
     print(f"seed {seed}", flush=True)
     for name in options.only or COMPARISONS:
         start = time.monotonic()
-        count = options.cases if name == "virtio" else options.insns
+        count = options.cases if name in ("virtio", "servers") else options.insns
         try:
             print(f"{COMPARISONS[name](seed, count)}, {time.monotonic() - start:.0f} s", flush=True)
         except FuzzError as error:

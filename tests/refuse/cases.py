@@ -41,6 +41,8 @@ GUEST_FILES = {
     "little.elf": elf32(EM_SPARC, "<", 0x4000_0000),
     "far.elf": elf32(EM_SPARC, ">", 0x4200_0000),
     "text.elf": b"no program\n",
+    "empty.img": b"",
+    "disk.img": bytes(2048),
 }
 
 

@@ -11,7 +11,7 @@ from types import FrameType
 
 import pytest
 
-from l4vm.description import checks, schema
+from l4vm.description import checks, devices, schema
 from l4vm.description.schema import Reader
 from tests.refuse.cases import FOLDER, expected, fixtures, load, refusal
 
@@ -52,7 +52,7 @@ def test_every_rule_has_a_fixture_that_breaks_it(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Reader, "wrong", spy)
     for path in fixtures():
         refusal(path, tmp_path)
-    calls = _calls(checks) | _calls(schema)
+    calls = _calls(checks) | _calls(devices) | _calls(schema)
     assert len(calls) > 25
     unbroken = {
         f"{Path(file).name}:{first}"

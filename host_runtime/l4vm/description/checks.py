@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from l4vm.description.devices import check_disks, check_nets, check_servers
 from l4vm.description.model import Board, Guest, Image, Share, Uart
 from l4vm.description.schedule import Analysis, utilisation
 from l4vm.description.schema import TOP, Place, Reader
@@ -147,12 +148,16 @@ def check_image(reader: Reader, image: Image, folder: Path) -> None:
     _own_root(reader, image)
     _once(reader, [(ROOT, "root"), *((place, name) for place, name, _ in _tasks(image))])
     _shares(reader, image)
-    _servers(reader, image)
+    check_servers(reader, image)
     _channels(reader, image)
     _priorities(reader, image)
     for guest in image.guests:
         _machine(reader, guest)
         _sources(reader, guest, folder)
+    _once(reader, [(disk.place, disk.name) for disk in image.disks])
+    _once(reader, [(net.place, net.name) for net in image.nets])
+    check_disks(reader, image, folder)
+    check_nets(reader, image)
 
 
 def _tasks(image: Image) -> Iterator[tuple[Place, str, Share]]:
@@ -165,7 +170,7 @@ def _own_root(reader: Reader, image: Image) -> None:
     """Refuse tables that nobody would read: only the program `root` makes what they say."""
     if image.root_program == "root":
         return
-    for name in ("root", "server", "rt", "guest"):
+    for name in ("root", "server", "disk", "net", "rt", "guest"):
         if name in reader.document.values:
             text = f": has no meaning with image.root = '{image.root_program}'"
             reader.wrong(TOP, name, text, "leave it out, or leave image.root out")
@@ -189,19 +194,9 @@ def _shares(reader: Reader, image: Image) -> None:
 def _devices(reader: Reader, image: Image, board: Board) -> None:
     known = [uart.name for uart in board.uart]
     for server in image.servers:
-        if not reader.is_bad(server.place, "device") and server.device not in known:
+        if server.device and not reader.is_bad(server.place, "device") and server.device not in known:
             text = f" = '{server.device}': the board {board.name} has no such device"
             reader.wrong(server.place, "device", text, nearest(server.device, known))
-
-
-def _servers(reader: Reader, image: Image) -> None:
-    for server in image.servers[1:]:
-        text = f": {image.servers[0].place.shown} carries all channels already"
-        reader.wrong(server.place, "", text, "an image has one [[server]]; leave this one out")
-    clients = [*(t.place for t in image.realtime), *(g.place for g in image.guests)]
-    if clients and not image.servers and not reader.is_bad(TOP, "server"):
-        text = ": no [[server]] of the image carries it"
-        reader.wrong(clients[0], "channel", text, 'write a [[server]] with program = "serial"')
 
 
 def _channels(reader: Reader, image: Image) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from l4vm.description import checks, model
-from l4vm.description.model import Board, Guest, Image, IrqRoute, Ram, Realtime, Server, Share, Uart
+from l4vm.description.model import Board, Disk, Guest, Image, IrqRoute, Net, Ram, Realtime, Server, Share, Uart
 from l4vm.description.positions import Document, join, read
 from l4vm.description.schedule import Analysis, analyse
 from l4vm.description.schema import TOP, Place, Reader, Schema
@@ -40,7 +40,7 @@ class Description:
     @property
     def files(self) -> tuple[Path, ...]:
         """Files beside the two descriptions that the image is made from."""
-        found: list[Path] = []
+        found: list[Path] = [self.folder / disk.file for disk in self.image.disks if disk.file]
         for guest in self.image.guests:
             found += [self.folder / name for name in (guest.kernel, guest.initrd) if name]
             if guest.recipe in recipe_names():
@@ -55,6 +55,7 @@ class Description:
 def _each(reader: Reader, name: str, array: Any, schema: Schema) -> Iterator[dict[str, Any]]:
     """Read an array of tables; each with its place, and with a share where the schema has one."""
     for place, values in reader.tables(name, array, schema):
+        values = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
         if "priority" in schema:
             values["share"] = Share(*(values.pop(key) for key in SHARE))
         yield {**values, "place": place}
@@ -91,6 +92,8 @@ def _image(reader: Reader) -> Image:
         root_program=head["root"],
         root=Share(*(root[key] for key in SHARE)),
         servers=tuple(Server(**values) for values in _each(reader, "server", top["server"], model.SERVER)),
+        disks=tuple(Disk(**values) for values in _each(reader, "disk", top["disk"], model.DISK)),
+        nets=tuple(Net(**values) for values in _each(reader, "net", top["net"], model.NET)),
         realtime=tuple(_realtime(reader, top["rt"])),
         guests=tuple(Guest(**values) for values in _each(reader, "guest", top["guest"], model.GUEST)),
     )

@@ -80,6 +80,25 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Disk:
+    """A RAM disk: empty, or filled from a file; its parts by name and size."""
+
+    name: str
+    size_kib: int
+    file: str
+    partitions: tuple[str, ...]
+    place: Place = field(default=TOP, compare=False)
+
+
+@dataclass(frozen=True)
+class Net:
+    """A network, apart from all others."""
+
+    name: str
+    place: Place = field(default=TOP, compare=False)
+
+
+@dataclass(frozen=True)
 class Server:
     """A device server."""
 
@@ -99,6 +118,7 @@ class Realtime:
     program: str
     deadline_us: int
     channel: int
+    nets: tuple[str, ...]
     restart: str
     share: Share
     place: Place = field(default=TOP, compare=False)
@@ -118,6 +138,8 @@ class Guest:
     time: str
     ns_per_insn: int
     code_cache_mib: int
+    disks: tuple[str, ...]
+    nets: tuple[str, ...]
     channel: int
     restart: str
     share: Share
@@ -133,6 +155,8 @@ class Image:
     root_program: str
     root: Share
     servers: tuple[Server, ...]
+    disks: tuple[Disk, ...]
+    nets: tuple[Net, ...]
     realtime: tuple[Realtime, ...]
     guests: tuple[Guest, ...]
 
@@ -144,6 +168,7 @@ _SHARE = {
 }
 _CHANNEL = Key(int, low=0, high=MAX_CHANNELS - 1, form=f"3 to {MAX_CHANNELS - 1}")
 _TABLES = Key(list, default=(), element=dict)
+_TEXTS = Key(list, default=(), element=str)
 
 BOARD_TOP = {
     "name": NAME,
@@ -179,15 +204,24 @@ IMAGE_TOP = {
     "image": Key(dict),
     "root": Key(dict, default={}),
     "server": _TABLES,
+    "disk": _TABLES,
+    "net": _TABLES,
     "rt": _TABLES,
     "guest": _TABLES,
 }
 IMAGE = {"name": NAME, "root": Key(str, default="root", pattern=NAME.pattern, form=NAME.form)}
 ROOT = {name: Key(int, default=DEFAULT_ROOT[name], low=1, high=key.high) for name, key in _SHARE.items()}
+DISK = {
+    "name": NAME,
+    "size_kib": Key(int, default=0, low=1, high=1 << 20),
+    "file": Key(str, default=""),
+    "partitions": _TEXTS,
+}
+NET = {"name": NAME}
 SERVER = {
     "name": NAME,
     "program": NAME,
-    "device": NAME,
+    "device": Key(str, default="", pattern=NAME.pattern, form=NAME.form),
     "restart": Key(str, default="restart", choices=RESTARTS),
     **_SHARE,
 }
@@ -196,6 +230,7 @@ RT = {
     "program": NAME,
     "deadline_us": Key(int, default=None, low=1, high=PERIOD_MAX_US),
     "channel": _CHANNEL,
+    "nets": _TEXTS,
     "restart": Key(str, default="stop", choices=RESTARTS),
     **_SHARE,
 }
@@ -210,6 +245,8 @@ GUEST = {
     "time": Key(str, default="auto", choices=TIMES),
     "ns_per_insn": Key(int, default=0, low=0, high=100000),
     "code_cache_mib": Key(int, default=8, low=1, high=64),
+    "disks": _TEXTS,
+    "nets": _TEXTS,
     "channel": _CHANNEL,
     "restart": Key(str, default="stop", choices=RESTARTS),
     **_SHARE,

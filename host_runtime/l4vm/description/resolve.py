@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from l4vm.description.builder import Rights, TableBuilder
+from l4vm.description.builder import Rights, TableBuilder, page_up
+from l4vm.description.devices import SHARERS, DiskUse, NetUse, disk_bytes, disk_uses, net_uses
 from l4vm.description.load import Description
 from l4vm.description.model import TIMES, Guest, Realtime, Server, Share, Uart
 from l4vm.description.programs import parse_programs
@@ -24,6 +25,10 @@ MIB = 1 << 20
 STACK_BYTES, STACK_TOP, UTCB_VA = 0x10000, 0x1F0000, 0x1FF000
 RINGS_VA, STATE_VA, BOOT_VA, STATS_VA = 0x10_0000_0000, 0x20_0000_0000, 0x20_0020_0000, 0x20_0040_0000
 RAM_VA, CODE_RW_VA, CODE_RX_VA, ARENA_VA, WAKE_VA = (n << 32 for n in range(1, 6))
+QUEUES_VA, QUEUE_STRIDE, DISKS_VA, DISK_STRIDE = 0x30_0000_0000, 0x20_0000, 0x40_0000_0000, 1 << 31
+BLOCK_BYTES, NET_BYTES = 0x41000, 0x32000  # struct ds_block_memory, struct ds_net_memory
+NETS_BEHIND = 0x8000_0000
+SECTOR = 512
 RING_PAGE, RING_OUT, RING_IN = 4096, 65536, 4096
 ACCOUNTS = {st.TaskKind.SERVER: 256 << 10, st.TaskKind.RT: 256 << 10, st.TaskKind.GUEST: 2 * MIB}
 CAP_SLOTS = 64
@@ -76,6 +81,8 @@ class _Resolver:
         self.t = TableBuilder()
         self.wake: dict[int, int] = {}
         self.channels: list[_Channel] = []
+        self.disk_uses = disk_uses(description.image, description.folder)
+        self.net_uses = net_uses(description.image)
 
     def resolve(self) -> Resolved:
         image = self.description.image
@@ -89,9 +96,17 @@ class _Resolver:
             *(_Channel(task.name, task.channel, ChannelKind.RT, number, "report") for task, number in realtime),
             *(_Channel(guest.name, guest.channel, ChannelKind.GUEST, number, "console") for guest, number in guests),
         ]
-        if servers:
-            self._rings(servers[0][1])
-        channels = {channel.name: channel.number for channel in self.channels} if servers else {}
+        tasks = {self.t.records["task"][number].name: number for _, number in [*realtime, *guests]}
+        by_program = {server.program: number for server, number in servers}
+        carrier = next((number for server, number in servers if server.program not in SHARERS), None)
+        if carrier is not None:
+            self._rings(carrier)
+        if "block" in by_program:
+            self._disks(by_program["block"], tasks)
+        if "net" in by_program:
+            for n, use in enumerate(self.net_uses):
+                self._port(by_program["net"], tasks[use.task], n, use)
+        channels = {channel.name: channel.number for channel in self.channels} if carrier is not None else {}
         return Resolved(self.t.finish(), bytes(self.t.blobs), channels)
 
     # ---- tasks ----
@@ -106,20 +121,22 @@ class _Resolver:
         t.argument(0, ArgKind.CAP, "wake", slot=t.cap(0, st.CapKind.OBJECT, self.wake[0], Rights.ALL))
         t.add("bind", st.BindRecord(st.BindKind.NOTIFICATION_THREAD, self.wake[0], 0))
 
-    def _task(self, name: str, kind: st.TaskKind, restart: str, channel: int, share: Share, entry: int = 0) -> int:
+    def _task(
+        self, name: str, kind: st.TaskKind, restart: str, channel: int, share: Share, entry: int = 0, extra: int = 0
+    ) -> int:
         t = self.t
-        account = ACCOUNTS.get(kind, 0)
+        account = ACCOUNTS.get(kind, 0) + extra
         task = t.add("task", st.TaskRecord(name, kind, st.Restart[restart.upper()], channel, CAP_SLOTS, account))
         sched = t.add("sched", st.SchedRecord(share.budget_us, share.period_us))
         t.add("thread", st.ThreadRecord(task, sched, share.priority, 0, entry, STACK_TOP - 8, UTCB_VA))
         return task
 
     def _program_task(
-        self, name: str, program: str, kind: st.TaskKind, restart: str, channel: int, share: Share
+        self, name: str, program: str, kind: st.TaskKind, restart: str, channel: int, share: Share, extra: int = 0
     ) -> int:
         t = self.t
         elf = self.programs[program]
-        task = self._task(name, kind, restart, channel, share, elf.entry)
+        task = self._task(name, kind, restart, channel, share, elf.entry, extra)
         for segment in elf.segments:
             if segment.rights & Rights.WRITE:
                 memory = t.memory(f"{name}.data", segment.mem_bytes, content=segment.data)
@@ -136,7 +153,10 @@ class _Resolver:
     def _server(self, server: Server) -> int:
         t = self.t
         kind = st.TaskKind.SERVER
-        task = self._program_task(server.name, server.program, kind, server.restart, NO_CHANNEL, server.share)
+        extra = self._page_tables(server.program)
+        task = self._program_task(server.name, server.program, kind, server.restart, NO_CHANNEL, server.share, extra)
+        if server.program in SHARERS:
+            return task
         uart = next(u for u in self.description.board.uart if u.name == server.device)
         self._uart(task, uart)
         t.give_memory(task, "state", t.memory(f"{server.name}.state", 4096, st.MemoryFlags.KEEP), STATE_VA, RW)
@@ -204,6 +224,51 @@ class _Resolver:
                 t.map(task, memory, va, RW)
                 slot = t.cap(task, st.CapKind.OBJECT, other, Rights.WRITE, badge)
                 t.argument(task, ArgKind.RING, name, slot=slot, va=va, bytes=t.bytes_of(memory), value=value)
+
+    # ---- disks and networks ----
+
+    def _page_tables(self, program: str) -> int:
+        """Return what a server pays for page tables of disks and queues, at most: one of 4 KiB maps 2 MiB."""
+        if program not in SHARERS:
+            return 0
+        image, folder = self.description.image, self.description.folder
+        disks = sum(disk_bytes(disk, folder) + 4 * MIB for disk in image.disks) if program == "block" else 0
+        uses = len(self.disk_uses) if program == "block" else len(self.net_uses)
+        return page_up(disks // 512 + uses * 8192)
+
+    def _shared(self, server: int, client: int, n: int, names: tuple[str, str], size: int, value: int) -> None:
+        """Give a server's n-th client memory with queues, and each side a way to signal the other."""
+        t = self.t
+        memory = t.memory(names[0], size, st.MemoryFlags.KEEP)
+        ends = ((server, names[0], self.wake[client], 1), (client, names[1], self.wake[server], 1 << n))
+        for task, name, other, badge in ends:
+            va = QUEUES_VA + n * QUEUE_STRIDE + (NETS_BEHIND if size == NET_BYTES else 0)
+            t.map(task, memory, va, RW)
+            slot = t.cap(task, st.CapKind.OBJECT, other, Rights.WRITE, badge)
+            t.argument(task, ArgKind.RING, name, slot=slot, va=va, bytes=t.bytes_of(memory), value=value)
+
+    def _disks(self, server: int, tasks: Mapping[str, int]) -> None:
+        t, folder = self.t, self.description.folder
+        at: dict[str, int] = {}
+        for i, disk in enumerate(self.description.image.disks):
+            content = (folder / disk.file).read_bytes() if disk.file else b""
+            size = disk_bytes(disk, folder)
+            large = st.MemoryFlags.LARGE if size >= 2 * MIB else st.MemoryFlags(0)
+            memory = t.memory(f"disk.{disk.name}", size, st.MemoryFlags.KEEP | large, content)
+            at[disk.name] = DISKS_VA + i * DISK_STRIDE
+            t.map(server, memory, at[disk.name], RW)
+        for n, use in enumerate(self.disk_uses):
+            self._disk(server, tasks[use.guest], n, use, at[use.disk])
+
+    def _disk(self, server: int, guest: int, n: int, use: DiskUse, base: int) -> None:
+        t, value = self.t, use.size // SECTOR << 1 | use.is_read_only
+        self._shared(server, guest, n, (f"{use.guest}.{use.n}"[-16:], f"disk{use.n}"), BLOCK_BYTES, value)
+        t.argument(server, ArgKind.MEMORY, use.name[-16:], va=base + use.start, bytes=use.size)
+        t.argument(guest, ArgKind.TEXT, f"disk{use.n}", text=use.name)
+
+    def _port(self, server: int, task: int, n: int, use: NetUse) -> None:
+        value = int.from_bytes(use.mac, "little") | use.group << 48
+        self._shared(server, task, n, (f"{use.task}.{use.n}"[-16:], f"net{use.n}"), NET_BYTES, value)
 
 
 def resolve(description: Description, programs: Mapping[str, bytes], guests: Mapping[str, GuestImage]) -> Resolved:

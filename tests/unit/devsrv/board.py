@@ -19,7 +19,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 LIB = [ROOT / "devsrv/lib" / name for name in ("ring.c", "cobs.c", "crc32.c")]
 LINK = [ROOT / "devsrv/serial" / name for name in ("link.c", "link_in.c", "link_out.c", "preset.c")]
-PARTS = ("devsrv/include", "devsrv/serial", "kernel/include", "kernel/user/include")
+SHARED = ("block/disk.c", "net/switch.c", "lib/queue.c", "lib/block.c", "lib/net.c")
+PARTS = ("devsrv/include", "devsrv/serial", "devsrv/block", "devsrv/net", "kernel/include", "kernel/user/include")
 INCLUDE = [HERE, *(ROOT / part for part in PARTS)]
 FLAGS = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror"]
 FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -51,8 +52,13 @@ def build_server_board(folder: Path) -> Path:
     """The board that runs the whole serial server."""
     main = compile_program(folder, "main.o", [ROOT / "devsrv/serial/main.c"], "-Dmain=serial_main", "-c")
     own = [HERE / name for name in ("board.c", "board_server.c", "uart_model.c")]
-    rest = [ROOT / "devsrv/serial/uart16550.c", *(ROOT / "devsrv/lib" / name for name in ("args.c", "log.c"))]
+    rest = [ROOT / "devsrv" / name for name in ("serial/uart16550.c", "lib/args.c", "lib/log.c", "lib/server.c")]
     return compile_program(folder, "board_server", [*own, main, *rest, *LIB, *LINK])
+
+
+def build_sharers(folder: Path) -> Path:
+    """Hostile and killed runs of the block and the net server's cores."""
+    return compile_program(folder, "sharers", [HERE / "sharers.c", *(ROOT / "devsrv" / name for name in SHARED)])
 
 
 @dataclass(frozen=True)

@@ -3,51 +3,70 @@
  * The program of a guest's task: from its arguments to a running machine.
  *
  * Arguments (formats/args.py): MEMORY ram (with the guest's program in it), code_rw, code_rx, arena, wake_word; CAP wake; RING console; TEXT machine;
+ * RING disk0.., net0.. and TEXT disk0.. for the disks and networks it has (vm_devices.h);
  * VALUE entry, time, ns_per_insn. The task holds nothing else but its supervisor's endpoint, so a guest that takes the translator over has gained its own RAM.
  */
 #include "devsrv/args.h"
 #include "devsrv/ring.h"
 #include "devsrv/supervisor.h"
 #include "l4/l4.h"
+#include "vm_devices.h"
 #include "xl_l4.h"
 
 
 enum { TIME_AUTO = 255 };
 
-struct console {
-    struct ds_ring_pair ring;
+struct task {
+    struct ds_ring_pair ring; /* its console */
     uint32_t server; /* notification of the serial server */
     bool news;       /* for it, since the last signal */
+    struct vm_devices devices;
 };
 
-static struct console console;
+static struct task task;
 static struct xl_l4 port;
 
 static unsigned console_write(void *arg, const uint8_t *bytes, unsigned count)
 {
-    struct console *c = arg;
-    unsigned taken = ds_ring_write(&c->ring.out, bytes, count);
+    struct task *t = arg;
+    unsigned taken = ds_ring_write(&t->ring.out, bytes, count);
 
-    c->news = c->news || count;
+    t->news = t->news || count;
     return taken;
 }
 
 static unsigned console_read(void *arg, uint8_t *bytes, unsigned room)
 {
-    struct console *c = arg;
-    unsigned got = ds_ring_read(&c->ring.in, bytes, room);
+    struct task *t = arg;
+    unsigned got = ds_ring_read(&t->ring.in, bytes, room);
 
-    c->news = c->news || got;
+    t->news = t->news || got;
     return got;
 }
 
 static void slice_end(void *arg)
 {
-    struct console *c = arg;
+    struct task *t = arg;
 
-    if (c->news)
-        l4_signal(c->server, 0); /* its capability's badge says who */
-    c->news = false;
+    if (t->news)
+        l4_signal(t->server, 0); /* its capability's badge says who */
+    t->news = false;
+    vm_devices_signal(&t->devices);
+}
+
+static enum xl_disk_answer disk_request(void *arg, unsigned n, unsigned tag, enum xl_disk_op op, uint64_t sector, uint32_t sectors)
+{
+    return vm_devices_request(&((struct task *)arg)->devices, n, tag, op, sector, sectors);
+}
+
+static void net_send(void *arg, unsigned n, const uint8_t *frame, unsigned bytes)
+{
+    vm_devices_send(&((struct task *)arg)->devices, n, frame, bytes);
+}
+
+static bool offer(void *arg, struct xl_vm *vm)
+{
+    return vm_devices_offer(&((struct task *)arg)->devices, vm);
 }
 
 static void log_text(void *arg, const char *text)
@@ -94,9 +113,9 @@ int main(void)
     uint64_t time = ds_args_value("time", TIME_AUTO);
     static char error[160];
 
-    if (!ring || !wake || rw->bytes != rx->bytes || !ds_ring_open_client(&console.ring, (void *)ring->va, ring->bytes))
+    if (!ring || !wake || rw->bytes != rx->bytes || !ds_ring_open_client(&task.ring, (void *)ring->va, ring->bytes))
         refuse("the image gives this guest's task no usable console ring, wake notification or code cache; build it again");
-    console.server = ring->slot;
+    task.server = ring->slot;
     struct xl_l4_config config = {
         .vm = {
             .machine = ds_args_text("machine"),
@@ -113,15 +132,22 @@ int main(void)
         .arena_bytes = arena->bytes,
         .notification = wake->slot,
         .word = (const uint64_t *)word->va,
-        .arg = &console,
+        .arg = &task,
         .console_write = console_write,
         .console_read = console_read,
         .slice_end = slice_end,
+        .disk_request = disk_request,
+        .net_send = net_send,
+        .offer = offer,
         .log = log_text,
     };
+    const char *wrong = vm_devices_open(&task.devices, &config);
+    if (wrong)
+        refuse(wrong);
+    vm_devices_settle(&task.devices, wake->slot);
     if (!xl_l4_create(&port, &config, error, sizeof error))
         refuse(error);
     int code = xl_l4_run(&port, ds_args_value("entry", 0));
-    slice_end(&console);
+    slice_end(&task);
     ds_exit(code);
 }

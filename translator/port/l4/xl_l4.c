@@ -36,6 +36,20 @@ static void log_text(void *arg, const char *text)
     l->config.log(l->config.arg, text);
 }
 
+static enum xl_disk_answer disk_request(void *arg, unsigned n, unsigned tag, enum xl_disk_op op, uint64_t sector, uint32_t sectors)
+{
+    const struct xl_l4 *l = arg;
+
+    return l->config.disk_request(l->config.arg, n, tag, op, sector, sectors);
+}
+
+static void net_send(void *arg, unsigned n, const uint8_t *frame, unsigned bytes)
+{
+    const struct xl_l4 *l = arg;
+
+    l->config.net_send(l->config.arg, n, frame, bytes);
+}
+
 bool xl_l4_create(struct xl_l4 *l, const struct xl_l4_config *config, char *error, size_t error_bytes)
 {
     *l = (struct xl_l4){.config = *config};
@@ -50,7 +64,10 @@ bool xl_l4_create(struct xl_l4 *l, const struct xl_l4_config *config, char *erro
         .arena = config->arena,
         .arena_bytes = config->arena_bytes,
         .log = log_text,
+        .disk_request = disk_request,
+        .net_send = net_send,
     };
+    memcpy(port.disk_data, config->disk_data, sizeof port.disk_data);
     l->vm = xl_create(&config->vm, &port, error, error_bytes);
     return l->vm != NULL;
 }
@@ -68,6 +85,14 @@ static bool input_offer(struct xl_l4 *l)
     l->pending_count -= taken;
     memmove(l->pending, l->pending + taken, l->pending_count);
     return taken;
+}
+
+/* Offer all that came for the guest; true when it took some of it. */
+static bool news_offer(struct xl_l4 *l)
+{
+    bool is_taken = l->config.offer && l->config.offer(l->config.arg, l->vm);
+
+    return input_offer(l) || is_taken;
 }
 
 /* Sleep until the guest's next event or a signal. Guest time that is not the clock's own moves on by what was slept. */
@@ -90,13 +115,13 @@ int xl_l4_run(struct xl_l4 *l, uint64_t entry)
     for (;;) {
         if (__atomic_load_n(l->config.word, __ATOMIC_ACQUIRE))
             l4_poll(l->config.notification, NULL);
-        input_offer(l);
+        news_offer(l);
         enum xl_stop stop = xl_run(l->vm, SLICE_INSNS);
         if (l->config.slice_end)
             l->config.slice_end(l->config.arg);
         if (stop == XL_STOP_HALT)
             return xl_exit_code(l->vm);
-        if (stop == XL_STOP_IDLE && !input_offer(l))
+        if (stop == XL_STOP_IDLE && !news_offer(l))
             idle(l);
     }
 }
