@@ -54,8 +54,8 @@ def _read(path: Path, what: str) -> bytes:
 def _guest_image(guest: Guest, folder: Path, progress: Progress) -> GuestImage:
     """Lay out a guest's RAM from its recipe or its files."""
     initrd = _read(folder / guest.initrd, "initial RAM disk") if guest.initrd else None
-    devices = {"disks": len(guest.disks), "nets": len(guest.nets)}
-    start = Start(guest.machine, b"", guest.kernel, guest.ram_mib, initrd, guest.append, **devices)
+    start = Start(guest.machine, b"", guest.kernel, guest.ram_mib, initrd, guest.append)
+    start = replace(start, disks=len(guest.disks), nets=len(guest.nets))
     if guest.recipe:
         start = start_of_recipe(build_guest(guest.recipe, progress), start)
     else:
