@@ -30,7 +30,8 @@ start:
 
         .global entry
 entry:
-        wr      %g0, 0xfc0, %psr        ! S, PS, PIL 15, window 0
+        set     0x1fc0, %g1             ! EF, PIL 15, S, PS, window 0
+        wr      %g1, %psr
         wr      %g0, 2, %wim
         set     start, %g1
         wr      %g1, %tbr
@@ -39,7 +40,8 @@ entry:
         nop
         set     stack_top - 96, %sp
         mov     %sp, %fp
-        wr      %g0, 0xfe0, %psr        ! traps on
+        set     0x1fe0, %g1             ! traps on
+        wr      %g1, %psr
         nop
         nop
         nop
