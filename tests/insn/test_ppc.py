@@ -360,3 +360,41 @@ def test_a_branch_in_a_block_reads_the_compare_before_it(ppc: Machine) -> None:
                 taken = (a < b, a > b, a == b)[bit] == (bo == 12)
                 assert ppc["r5"] == (0 if taken else 1)
                 assert ppc["cr"] == cr_with(2, relation(a, b), 0)
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["same_block", "other_block"])
+@pytest.mark.parametrize("bit", range(4), ids=["lt", "gt", "eq", "so"])
+@pytest.mark.parametrize("name", ["CMP", "CMPL", "CMPI", "CMPLI"])
+def test_every_bit_of_a_compare_can_be_branched_on(ppc: Machine, name: str, bit: int, apart: bool) -> None:
+    leave = [op("B", li=1)] if apart else []
+    fields = {"si": 2} if name == "CMPI" else {"ui": 2} if name == "CMPLI" else {"rb": 4}
+    for a in VALUES:
+        for summary in (0, 1):
+            ppc["r3"], ppc["r4"], ppc["r5"], ppc["xer"] = a, 2, 0, SO if summary else 0
+            branch = op("BC", bo=12, bi=12 + bit, bd=2)
+            run(ppc, op(name, bf=3, ra=3, **fields), *leave, branch, op("ADDI", rt=5, ra=0, si=1))
+            one = a if "L" in name else signed(a)
+            assert ppc["r5"] == (relation(one, 2, summary) >> 3 - bit & 1 ^ 1), hex(a)
+
+
+def test_a_bit_changed_behind_a_compare_leaves_the_others(ppc: Machine) -> None:
+    for a in (1, 2, 3):
+        for bit in range(4):
+            for name, value in (("CREQV", 1), ("CRXOR", 0)):
+                for leave in ([], [op("B", li=1)]):
+                    ppc["r3"], ppc["cr"], ppc["xer"] = a, 0, 0
+                    run(ppc, op("CMPLI", bf=2, ra=3, ui=2), *leave, op(name, bt=8 + bit, ba=5, bb=5), op("MFCR", rt=6))
+                    bits = relation(a, 2) & ~(8 >> bit) | (8 >> bit if value else 0)
+                    assert ppc["cr"] == ppc["r6"] == bits << 20
+
+
+def test_summary_overflow_of_an_instruction_before_is_in_the_compare_behind_it(ppc: Machine) -> None:
+    ppc["r3"], ppc["r4"], ppc["xer"], ppc["cr"] = 0x7FFFFFFF, 1, 0, 0
+    run(ppc, op("ADD", rt=5, ra=3, rb=4, oe=1), op("CMPI", bf=1, ra=3, si=1), op("CROR", bt=31, ba=7, bb=7))
+    assert ppc["cr"] == (GT | UN) << 24 | 1
+
+
+def test_fields_with_several_bits_move_and_join(ppc: Machine) -> None:
+    ppc["r3"] = 0xE0000000  # LT, GT and EQ at once
+    run(ppc, op("MTCRF", fxm=0x80, rt=3), op("MCRF", bf=7, bfa=0), op("CRNAND", bt=28, ba=0, bb=1), op("MFCR", rt=4))
+    assert (ppc["r4"] >> 28, ppc["r4"] & 15) == (14, 6)
