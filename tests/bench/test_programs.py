@@ -8,19 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from l4vm.bench.programs import MACHINES, build_program, program_names
+from l4vm.bench.programs import KINDS, MACHINES, build_program, kind_of, program_names
 from l4vm.binding import Machine, Stop, Time
 from l4vm.errors import L4vmError
 from l4vm.guests import load_elf
 
 pytestmark = pytest.mark.guest
+SHARE = 32
 
 
 @pytest.mark.parametrize("board", MACHINES)
 @pytest.mark.parametrize("name", program_names())
 def test_program_reaches_its_checksum_and_ends(name: str, board: str, tmp_path: Path) -> None:
     with Machine(board, time=Time.EXACT) as machine:
-        machine.load_executable(load_elf(build_program(name, tmp_path, board), MACHINES[board].cpu))
+        machine.load_executable(load_elf(build_program(name, tmp_path, board, SHARE), MACHINES[board].cpu))
         out = b""
         for _ in range(2000):
             stop = machine.run_for(wall_s=1.0)
@@ -32,10 +33,16 @@ def test_program_reaches_its_checksum_and_ends(name: str, board: str, tmp_path: 
 
 
 @pytest.mark.parametrize("board", MACHINES)
-def test_program_reaches_its_checksum_and_ends_on_the_peer(board: str, tmp_path: Path) -> None:
-    command = [*MACHINES[board].peer, str(build_program("state", tmp_path, board))]
+@pytest.mark.parametrize("name", ["state", *program_names("slow")])
+def test_program_reaches_its_checksum_and_ends_on_the_peer(name: str, board: str, tmp_path: Path) -> None:
+    command = [*MACHINES[board].peer, str(build_program(name, tmp_path, board, SHARE))]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
-    assert done.stdout.startswith(b"state ok "), (done.stdout, done.stderr)
+    assert done.stdout.startswith(f"{name} ok ".encode()), (done.stdout, done.stderr)
+
+
+def test_every_program_has_a_kind() -> None:
+    assert {kind_of(name) for name in program_names()} == set(KINDS)
+    assert program_names() == program_names("cpu") + program_names("slow")
 
 
 def test_unknown_program_is_refused_with_the_known_ones(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 """Build the bare-metal benchmark programs, tests/bench/programs, for a guest machine.
 
 The programs are portable C with a fixed number of rounds and a checksum that every CPU must
-reach. What a machine adds (start code, console, end) lies in a folder of its name.
+reach. What a machine adds (start code, console, end) lies in a folder of its name. Programs of
+kind "cpu" lie in common/; those of kind "slow" repeat one event that leaves the straight run of
+instructions, and are linked with the machine's slow.c and slow.S.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from l4vm.errors import L4vmError
 from l4vm.guests import load_elf
 
 PROGRAMS = Path(__file__).resolve().parents[3] / "tests" / "bench" / "programs"
+KINDS = {"cpu": "common", "slow": "slow"}
 _FLAGS = ["-O2", "-ffreestanding", "-fno-pic", "-fno-builtin", "-fno-stack-protector", "-Wall", "-Wextra"]
 
 
@@ -47,9 +50,22 @@ MACHINES = {
 }
 
 
-def program_names() -> list[str]:
-    """Return the names of the programs there are."""
-    return sorted(path.stem for path in (PROGRAMS / "common").glob("*.c"))
+def program_names(*kinds: str) -> list[str]:
+    """Return the names of the programs of these kinds, or of all, kind by kind."""
+    folders = [KINDS[kind] for kind in kinds or KINDS]
+    return [path.stem for folder in folders for path in sorted((PROGRAMS / folder).glob("*.c"))]
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of program `name`.
+
+    Raises:
+        L4vmError: no such program.
+    """
+    for kind, folder in KINDS.items():
+        if (PROGRAMS / folder / f"{name}.c").is_file():
+            return kind
+    raise L4vmError(f"no benchmark is called {name!r}", f"known: {', '.join(program_names())}")
 
 
 def _run(command: list[str]) -> None:
@@ -61,22 +77,29 @@ def _run(command: list[str]) -> None:
         raise L4vmError(f"`{' '.join(command)}`: {done.stderr.strip()}", "the program does not build", 1)
 
 
-def build_program(name: str, out: Path, machine: str = "leon3") -> Path:
+def build_program(name: str, out: Path, machine: str = "leon3", share: int = 1) -> Path:
     """Compile and link program `name` for `machine` into folder `out`; return the ELF file.
+
+    Args:
+        name: one of program_names().
+        out: a folder that exists.
+        machine: a key of MACHINES.
+        share: a slow event is repeated only one in `share` times as often as its machine's pace.h says.
 
     Raises:
         L4vmError: no such program or machine, a tool is missing, or it does not build.
     """
-    source = PROGRAMS / "common" / f"{name}.c"
-    if not source.is_file():
-        raise L4vmError(f"no benchmark is called {name!r}", f"known: {', '.join(program_names())}")
+    kind = kind_of(name)
+    source = PROGRAMS / KINDS[kind] / f"{name}.c"
     if machine not in MACHINES:
         raise L4vmError(f"no benchmark runs on machine {machine!r}", f"known: {', '.join(MACHINES)}")
     own, chain = PROGRAMS / machine, MACHINES[machine]
+    events = [own / "slow.c", own / "slow.S"] if kind == "slow" else []
     objects = []
-    for path in (own / "start.S", own / "console.c", PROGRAMS / "main.c", PROGRAMS / "memory.c", source):
-        target = out / f"{machine}-{name}-{path.stem}.o"
-        command = [f"{chain.tools}gcc", *_FLAGS, *chain.flags, f"-I{PROGRAMS / 'common'}"]
+    include = [f"-I{folder}" for folder in (PROGRAMS / "common", PROGRAMS / "slow", own)]
+    for path in [own / "start.S", own / "console.c", PROGRAMS / "main.c", PROGRAMS / "memory.c", *events, source]:
+        target = out / f"{machine}-{name}-{path.name}.o"
+        command = [f"{chain.tools}gcc", *_FLAGS, *chain.flags, *include, f"-DSLOW_SHARE={share}"]
         _run([*command, "-c", str(path), "-o", str(target)])
         objects.append(str(target))
     elf = out / f"{machine}-{name}.elf"
