@@ -17,13 +17,13 @@ static uint32_t hash_of(uint32_t pc, uint32_t mode, uint64_t page_pa)
     return (h ^ h >> 14) & (XL_HASH_ENTRIES - 1);
 }
 
-uint32_t xl_block_find(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t page_pa)
+uint32_t xl_block_find(struct xl_cpu *cpu, uint32_t pc, uint32_t npc, uint32_t mode, uint64_t page_pa)
 {
     struct xl_vm *vm = cpu->vm;
 
     for (uint32_t n = vm->hash[hash_of(pc, mode, page_pa)]; n; n = vm->block[n].next_hash) {
         const struct xl_block *b = &vm->block[n];
-        if (b->pc == pc && b->mode == mode && b->page_pa == page_pa)
+        if (b->pc == pc && b->npc == npc && b->mode == mode && b->page_pa == page_pa)
             return n;
     }
     return 0;
@@ -183,7 +183,7 @@ static void enter_tables(struct xl_cpu *cpu, uint32_t number)
     vm->stats.host_bytes += b->code_bytes;
 }
 
-uint32_t xl_block_make(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t page_pa)
+uint32_t xl_block_make(struct xl_cpu *cpu, uint32_t pc, uint32_t npc, uint32_t mode, uint64_t page_pa)
 {
     struct xl_vm *vm = cpu->vm;
     uint32_t number = number_new(cpu), bytes;
@@ -192,8 +192,8 @@ uint32_t xl_block_make(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t 
     bool cache_full = false;
 
     for (;;) {
-        *b = (struct xl_block){.pc = pc, .mode = mode, .page_pa = page_pa, .first = pc & XL_PAGE_MASK};
-        xl_translate(cpu, pc, pc + 4, mode, page_pa, limit, &bytes);
+        *b = (struct xl_block){.pc = pc, .npc = npc, .mode = mode, .page_pa = page_pa, .first = pc & XL_PAGE_MASK};
+        xl_translate(cpu, pc, npc, mode, page_pa, limit, &bytes);
         if (!vm->ir->full) {
             if (!(vm->config.switches & XL_NO_DEAD_PUT))
                 vm->stats.dead_puts += opt_dead_puts(vm->ir);
@@ -222,7 +222,7 @@ uint32_t xl_block_make_region(struct xl_cpu *cpu, const struct xl_loop *loop, ui
     struct xl_block *b = &vm->block[number];
     bool cache_full = false;
 
-    *b = (struct xl_block){.pc = loop->pc[0], .mode = mode, .page_pa = page_pa, .first = (uint16_t)first, .bytes = (uint16_t)(end - first), .is_region = true};
+    *b = (struct xl_block){.pc = loop->pc[0], .npc = loop->pc[0] + cpu->guest->insn_bytes, .mode = mode, .page_pa = page_pa, .first = (uint16_t)first, .bytes = (uint16_t)(end - first), .is_region = true};
     if (!emit_region(cpu, loop, number, &cache_full)) {
         if (cache_full)
             half_switch(cpu);
@@ -230,7 +230,7 @@ uint32_t xl_block_make_region(struct xl_cpu *cpu, const struct xl_loop *loop, ui
         vm->free_block = number;
         return 0;
     }
-    uint32_t old = xl_block_find(cpu, b->pc, mode, page_pa);
+    uint32_t old = xl_block_find(cpu, b->pc, b->npc, mode, page_pa);
     if (old)
         xl_block_drop(cpu, old);
     enter_tables(cpu, number);

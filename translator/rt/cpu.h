@@ -92,7 +92,7 @@ struct xl_exit {
 };
 
 struct xl_block {
-    uint32_t pc, mode;
+    uint32_t pc, npc, mode; /* npc: pc + insn_bytes, or where a delay slot between goes: then the block is that one instruction */
     uint64_t page_pa;
     uint32_t code_offset, code_bytes;
     uint16_t insns;   /* budget that it takes at entry */
@@ -240,6 +240,7 @@ bool xl_device_store(struct xl_vm *vm, struct xl_region *r, uint64_t pa, unsigne
 uint64_t xl_slow_load(struct xl_cpu *cpu, uint32_t va, uint32_t unused, uint32_t mem_bits);
 void xl_slow_store(struct xl_cpu *cpu, uint32_t va, uint64_t value, uint32_t mem_bits);
 uint32_t xl_mem_bits(struct ir_mem mem);
+const struct xl_itlb_entry *xl_itlb_entry(const struct xl_cpu *cpu, uint32_t va);
 bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa);
 void xl_attention(struct xl_cpu *cpu);
 _Noreturn void xl_unwind(struct xl_cpu *cpu);
@@ -252,8 +253,8 @@ void xl_window_guard(struct xl_cpu *cpu, uint64_t page_pa);
 struct xl_cpu *xl_window_view(struct xl_cpu *cpu);
 unsigned xl_window_of(const struct xl_cpu *cpu, uint32_t mode);
 /* rt/block.c */
-uint32_t xl_block_find(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t page_pa);
-uint32_t xl_block_make(struct xl_cpu *cpu, uint32_t pc, uint32_t mode, uint64_t page_pa);
+uint32_t xl_block_find(struct xl_cpu *cpu, uint32_t pc, uint32_t npc, uint32_t mode, uint64_t page_pa);
+uint32_t xl_block_make(struct xl_cpu *cpu, uint32_t pc, uint32_t npc, uint32_t mode, uint64_t page_pa);
 uint32_t xl_block_make_region(struct xl_cpu *cpu, const struct xl_loop *loop, uint32_t mode, uint64_t page_pa, unsigned first, unsigned end);
 void xl_block_drop(struct xl_cpu *cpu, uint32_t number);
 void xl_block_drop_range(struct xl_cpu *cpu, uint64_t page_pa, unsigned first, unsigned last);
@@ -264,7 +265,13 @@ bool xl_site_is_device(const struct xl_cpu *cpu, uint32_t pc);
 void xl_site_mark(struct xl_cpu *cpu, uint32_t pc);
 /* rt/translate.c */
 void xl_translate(struct xl_cpu *cpu, uint32_t pc, uint32_t npc, uint32_t mode, uint64_t page_pa, unsigned insns_max, uint32_t *bytes);
-/* rt/run.c */
+/* rt/run.c. Where translated code goes on at env.pc, by the jump cache: code and the view of the CPU for its mode; NULL: back to the run loop. */
+struct xl_target {
+    const void *code;
+    struct xl_cpu *view;
+};
+struct xl_target xl_next(struct xl_cpu *cpu);
+struct xl_target xl_raise_next(struct xl_cpu *cpu, uint32_t exception); /* deliver it first */
 uint64_t xl_insns_now(const struct xl_vm *vm);
 /* interp/interp.c: run the block in vm->ir until its end or the budget's */
 void xl_interp(struct xl_cpu *cpu, const struct ir_block *b);

@@ -53,7 +53,7 @@ int xl_dump(struct xl_vm *vm, uint32_t pc, char *out, int out_bytes)
     if (!(vm->config.switches & XL_NO_DEAD_PUT))
         opt_dead_puts(vm->ir);
     put_ir(&t, vm->ir);
-    uint32_t number = xl_block_find(cpu, pc, cpu->env.mode, page_pa);
+    uint32_t number = xl_block_find(cpu, pc, pc + cpu->guest->insn_bytes, cpu->env.mode, page_pa);
     text_put(&t, number ? "host bytes\n" : "not compiled yet\n");
     const struct xl_block *b = &vm->block[number];
     for (uint32_t i = 0; number && i < b->code_bytes; i++) {

@@ -6,7 +6,7 @@
  * TLB, no time. The core calls it; it calls back only what is declared here and in ir/ir.h.
  *
  * pc and npc: guests without delay slots keep npc = pc + 4 (or whatever follows) and ignore it. A state with npc != pc + insn_bytes (between a branch and
- * its delay slot) is legal everywhere: the core then asks for a block of exactly one instruction, made for this npc and not kept.
+ * its delay slot) is legal everywhere: the core then asks for a block of exactly one instruction, made for this npc.
  */
 #ifndef XL_GUEST_H
 #define XL_GUEST_H
@@ -66,7 +66,7 @@ struct xl_ctx {
     const struct xl_guest *guest;
     uint32_t pc, npc;     /* of the instruction to translate now */
     uint32_t mode;        /* env.mode the block is made for */
-    bool npc_dynamic;     /* npc is not pc + 4: the block is this one instruction and is never kept, so npc is as good as a constant */
+    bool npc_dynamic;     /* npc is not pc + 4: the block is this one instruction, made for this npc, which is a constant in it */
     unsigned insns_left;  /* how many INSN marks fit the block from here on, this instruction's among them: a branch and its slot need two */
     bool done;            /* set by the front end: the block has its exits */
     struct ir_known *known; /* private to ir/: what is known of flags and registers */

@@ -285,16 +285,24 @@ void xl_store(struct xl_cpu *cpu, gva_t va, struct ir_mem mem, uint64_t value)
         xl_slow_store(cpu, va.v, value, xl_mem_bits(mem));
 }
 
+/* Where the page of instructions at va lies, if that is known; NULL: walk. */
+const struct xl_itlb_entry *xl_itlb_entry(const struct xl_cpu *cpu, uint32_t va)
+{
+    const struct xl_itlb_entry *e = &cpu->itlb[(va >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)];
+
+    return e->va == (va & ~XL_PAGE_MASK) && e->mode == cpu->env.mode && e->pa != UINT64_MAX ? e : NULL;
+}
+
 /* Find the physical page that instructions at va come from, in the current mode. false: an instruction fault is pending (cpu->fault). */
 bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa)
 {
     uint32_t page = va & ~XL_PAGE_MASK, mode = cpu->env.mode;
-    struct xl_itlb_entry *e = &cpu->itlb[(va >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)];
+    const struct xl_itlb_entry *known = xl_itlb_entry(cpu, va);
     struct mmu_walk walk = {0};
     uint8_t mmu = (uint8_t)cpu->guest->fetch_mmu(mode);
 
-    if (e->va == page && e->mode == mode && e->pa != UINT64_MAX) {
-        *page_pa = e->pa;
+    if (known) {
+        *page_pa = known->pa;
         return true;
     }
     struct xl_fault f = {.kind = XL_FAULT_MMU, .access = MMU_FETCH, .mmu = mmu, .size = 4, .va = {va}};
@@ -305,7 +313,7 @@ bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa)
         return true;
     }
     if (walked && !(walk.page.v & XL_PAGE_MASK) && xl_ram_at(cpu->vm, walk.page.v, XL_PAGE_BYTES)) {
-        *e = (struct xl_itlb_entry){page, mode, walk.page.v};
+        cpu->itlb[(va >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)] = (struct xl_itlb_entry){page, mode, walk.page.v};
         *page_pa = walk.page.v;
         return true;
     }

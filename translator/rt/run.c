@@ -192,8 +192,35 @@ static void jump_fill(struct xl_cpu *cpu, uint32_t number)
 {
     const struct xl_block *b = &cpu->vm->block[number];
 
-    if (!(cpu->vm->config.switches & XL_NO_JUMP_CACHE))
+    if (!(cpu->vm->config.switches & XL_NO_JUMP_CACHE) && b->npc == b->pc + cpu->guest->insn_bytes)
         cpu->jump[(b->pc >> 2) & (XL_JUMP_ENTRIES - 1)] = (struct xl_jump_entry){b->pc, b->mode, cpu->vm->port.code_rx + b->code_offset};
+}
+
+/* Attention has taken the budget away: then the run loop looks around. */
+struct xl_target xl_next(struct xl_cpu *cpu)
+{
+    const struct xl_env *env = &cpu->env;
+    const struct xl_jump_entry *e = &cpu->jump[xl_jump_index(env->pc)];
+    const struct xl_itlb_entry *page = xl_itlb_entry(cpu, env->pc);
+    uint32_t number;
+
+    if (env->budget <= 0)
+        return (struct xl_target){0};
+    if (e->pc == env->pc && e->mode == env->mode && e->code && env->npc == env->pc + cpu->guest->insn_bytes)
+        return (struct xl_target){e->code, xl_window_view(cpu)};
+    if (!page || !(number = xl_block_find(cpu, env->pc, env->npc, env->mode, page->pa)))
+        return (struct xl_target){0};
+    jump_fill(cpu, number);
+    return (struct xl_target){cpu->vm->port.code_rx + cpu->vm->block[number].code_offset, xl_window_view(cpu)};
+}
+
+struct xl_target xl_raise_next(struct xl_cpu *cpu, uint32_t exception)
+{
+    cpu->env.budget += cpu->site.refund;
+    cpu->env.exception = exception;
+    cpu->vm->stats.faults++;
+    cpu->guest->deliver_exception(cpu, exception);
+    return xl_next(cpu);
 }
 
 /* One step of the slice: find or make the block at env.pc and run it and whatever it is chained to. `from`: exit to chain to it, 0 none. */
@@ -208,17 +235,17 @@ static uint32_t step(struct xl_cpu *cpu, uint32_t from)
         deliver(cpu);
         return 0;
     }
-    bool odd = env->npc != env->pc + cpu->guest->insn_bytes, hooked = xl_is_hooked(vm, XL_ON_CODE, env->pc, 1);
+    bool hooked = xl_is_hooked(vm, XL_ON_CODE, env->pc, 1);
     if (hooked && xl_hook_stops(cpu))
         return 0;
-    if (cpu->redo || odd || hooked || vm->config.engine == XL_ENGINE_INTERP) {
+    if (cpu->redo || hooked || vm->config.engine == XL_ENGINE_INTERP) {
         unsigned insns = cpu->redo || hooked ? 1 : IR_INSNS_MAX;
         cpu->redo = false;
         interpret(cpu, page_pa, insns);
     } else {
-        uint32_t number = xl_block_find(cpu, env->pc, env->mode, page_pa);
+        uint32_t number = xl_block_find(cpu, env->pc, env->npc, env->mode, page_pa);
         if (!number) {
-            number = xl_block_make(cpu, env->pc, env->mode, page_pa);
+            number = xl_block_make(cpu, env->pc, env->npc, env->mode, page_pa);
             from = 0; /* making it may have dropped the block that asked */
         }
         if (vm->block[number].insns > env->budget) {

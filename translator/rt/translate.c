@@ -26,7 +26,7 @@ bool xl_fetch32(struct xl_ctx *x, uint32_t va, uint32_t *word)
     return true;
 }
 
-/* One instruction whose successor is not the next word: between a branch and its delay slot. Such a block is made anew each time, so npc is a constant in it. */
+/* One instruction whose successor is not the next word: between a branch and its delay slot. The block is one of this npc, a constant in it. */
 static void translate_odd(struct xl_ctx *x, uint32_t word)
 {
     x->npc_dynamic = true;

@@ -108,6 +108,7 @@ struct ir_ref sparc_get(struct xl_ctx *x, unsigned r);
 void sparc_put(struct xl_ctx *x, unsigned r, struct ir_ref value);
 struct ir_ref sparc_operand(struct xl_ctx *x, const struct sparc_insn *d);
 void sparc_raise(struct xl_ctx *x, uint32_t tt);
+void sparc_rett(struct xl_ctx *x, const struct sparc_insn *d, struct ir_ref npc);
 bool sparc_fpu_off(struct xl_ctx *x);
 
 /* Semantics: one function an entry of insn.decode. */

@@ -151,16 +151,21 @@ static uint64_t return_from_trap(struct xl_cpu *cpu, uint64_t target, uint64_t n
     return 0;
 }
 
-/* RETT  address   V8 B.26 */
-static void rett(struct xl_ctx *x, const struct sparc_insn *d)
+/* RETT  address   V8 B.26; npc: what the jump before it goes to */
+void sparc_rett(struct xl_ctx *x, const struct sparc_insn *d, struct ir_ref npc)
 {
     static const struct xl_helper helper = {"sparc_return_from_trap", (void *)return_from_trap,
                                             XL_H_READS | XL_H_WRITES | XL_H_FAULTS | XL_H_BANKS | XL_H_ENDS};
     struct ir_ref target = ir_add(x, sparc_get(x, d->rs1), sparc_operand(x, d));
 
-    ir_call(x, &helper, 2, (struct ir_ref[]){target, ir_const(x, x->npc)});
+    ir_call(x, &helper, 2, (struct ir_ref[]){target, npc});
     ir_exit_state(x);
     x->done = true;
+}
+
+static void rett(struct xl_ctx *x, const struct sparc_insn *d)
+{
+    sparc_rett(x, d, ir_const(x, x->npc));
 }
 
 static uint64_t code_changed(struct xl_cpu *cpu, uint64_t va)

@@ -129,10 +129,30 @@ static void jump_always(struct xl_ctx *x, uint32_t target)
         leave(x, target, target + 4);
 }
 
+/* JMPL and RETT, the way out of a trap: the block goes on through the couple. */
+static bool rett_translate(struct xl_ctx *x, struct ir_ref target)
+{
+    struct sparc_insn d = {0};
+    uint32_t word;
+
+    if (x->npc_dynamic || x->insns_left < 2 || !xl_fetch32(x, x->pc + 4, &word))
+        return false;
+    sparc_decode(word, &d);
+    if (d.entry != SPARC_RETT_r && d.entry != SPARC_RETT_i)
+        return false;
+    x->pc += 4;
+    x->insns_left--;
+    ir_insn_to(x, x->pc, target);
+    sparc_rett(x, &d, target);
+    return true;
+}
+
 static void jump_indirect(struct xl_ctx *x, struct ir_ref target)
 {
     uint32_t word;
 
+    if (rett_translate(x, target))
+        return;
     if (!slot_fetch(x, &word)) {
         ir_exit_ind(x, ir_const(x, x->npc), target);
         x->done = true;

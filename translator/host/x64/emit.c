@@ -96,6 +96,12 @@ static void store_pc(struct emit *e, uint32_t pc, uint32_t npc)
     x64_store_imm(&e->a, npc, RBP, ENV(npc));
 }
 
+/* What was called may have changed the mode, the time or what is pending: C looks where to go on, pc and npc are in env. */
+static void go_on(struct emit *e)
+{
+    x64_jmp_to(&e->a, e->next);
+}
+
 /* The number in the region of the block at pc, or count. */
 static unsigned inside(const struct emit *e, uint32_t pc)
 {
@@ -130,6 +136,11 @@ static void exit_tail(struct emit *e, uint32_t pc, uint32_t npc, bool ends)
         return;
     }
     homes_store(e);
+    if (ends) {
+        store_pc(e, pc, npc);
+        go_on(e);
+        return;
+    }
     if (plain && in_page(e, pc) && e->block->exits < XL_BLOCK_EXITS && !(switches & XL_NO_CHAIN)) {
         uint32_t index = e->block->exits++;
         struct xl_exit *out = &e->block->exit[index];
@@ -199,7 +210,10 @@ static void exit_ind(struct emit *e, const struct ir_op *op)
     }
     x64_store(&e->a, 0, pc, RBP, ENV(pc));
     x64_store(&e->a, 0, npc, RBP, ENV(npc));
-    leave(e, XL_LEAVE_LOOKUP);
+    if (e->ends)
+        go_on(e);
+    else
+        leave(e, XL_LEAVE_LOOKUP);
 }
 
 static void raise_if(struct emit *e, const struct ir_op *op)
@@ -285,7 +299,7 @@ static void cold_emit(struct emit *e, const struct emit_cold *c)
     default: /* COLD_BUDGET */
         x64_alu_imm(&e->a, ALU_ADD, 1, R14, e->ir->insns);
         homes_store(e);
-        store_pc(e, e->pc, e->pc + e->cpu->guest->insn_bytes);
+        store_pc(e, e->pc, e->loop ? e->pc + e->cpu->guest->insn_bytes : e->block->npc);
         leave(e, XL_LEAVE_LOOKUP);
         break;
     }
@@ -314,7 +328,7 @@ static void one(struct emit *e, const struct ir_op *op)
     case IR_OP_EXIT_STATE:
         refund(e, e->passed);
         homes_store(e);
-        leave(e, XL_LEAVE_LOOKUP);
+        go_on(e);
         break;
     case IR_OP_RAISE_IF: raise_if(e, op); break;
     default: emit_op(e, op); break;
@@ -501,15 +515,26 @@ static uint8_t *thunk_jump(struct emit *e, uint64_t to)
     return start;
 }
 
-static uint8_t *thunk_raise(struct emit *e)
+/* Call fn(cpu, ecx), which delivers what is pending and says where to go on; nothing of the block is needed any more. */
+static uint8_t *thunk_next(struct emit *e, uint64_t fn)
 {
     uint8_t *start = e->a.p;
 
     x64_store(&e->a, 1, R14, RBP, ENV(budget));
     x64_load(&e->a, 1, RDI, RBP, CPU(self));
     x64_mov(&e->a, RSI, RCX);
-    x64_mov_imm(&e->a, RAX, (uint64_t)(uintptr_t)xl_raise);
+    x64_mov_imm(&e->a, RAX, fn);
     x64_call_reg(&e->a, RAX);
+    x64_load(&e->a, 1, R14, RBP, ENV(budget));
+    x64_rr(&e->a, 0x85, 1, RAX, RAX);
+    uint8_t *nowhere = x64_jcc(&e->a, CC_E);
+    x64_mov64(&e->a, RBP, RDX);
+    x64_load(&e->a, 1, R12, RBP, ENV(bank[1]));
+    x64_load(&e->a, 1, R13, RBP, ENV(bank[2]));
+    x64_b(&e->a, 0xff); /* jmp rax */
+    x64_b(&e->a, 0xe0);
+    x64_fix(nowhere, e->a.p);
+    leave(e, XL_LEAVE_LOOKUP);
     return start;
 }
 
@@ -526,7 +551,8 @@ bool emit_init(struct xl_vm *vm)
     e->load = thunk_call(e, (uint64_t)(uintptr_t)xl_slow_load);
     e->store = thunk_call(e, (uint64_t)(uintptr_t)xl_slow_store);
     e->flags = thunk_call(e, (uint64_t)(uintptr_t)xl_flags_test);
-    e->raise = thunk_raise(e);
+    e->next = thunk_next(e, (uint64_t)(uintptr_t)xl_next);
+    e->raise = thunk_next(e, (uint64_t)(uintptr_t)xl_raise_next);
     vm->code_start = ((uint64_t)(e->a.p - vm->port.code_rw) + 63) & ~(uint64_t)63;
     return true;
 }

@@ -96,7 +96,7 @@ struct emit {
     struct emit_cold cold[EMIT_COLD_MAX];
     /* made once */
     bool has_movbe;
-    uint8_t *leave, *load, *store, *flags, *raise;
+    uint8_t *leave, *load, *store, *flags, *raise, *next;
 };
 
 /* regs.c */
