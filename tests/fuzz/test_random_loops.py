@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from l4vm.bench.programs import build_program, program_names
+from l4vm.bench.programs import build_program, kind_of, program_names
 from l4vm.binding import Engine, Machine, Time
 from l4vm.guests import load_elf
 from tests.fuzz import ppc
@@ -159,4 +159,4 @@ def test_programs_agree_with_the_interpreter_while_regions_form(name: str, tmp_p
             states.append(state)
             regions = machine.stats()["regions"]
     assert states[0] == states[1]
-    assert regions > 0
+    assert regions > 0 or kind_of(name) == "slow"  # a slow event ends blocks: their loops make none
