@@ -6,7 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from l4vm.cli.guest import command
+from l4vm.exit_codes import ExitCode
 from l4vm.guests import build_guest
 from l4vm.guests.device_tree import flatten, parse, text
 from tests.guests.conversation import shell_answers
@@ -39,3 +42,16 @@ def marked(dtb: bytes) -> bytes:
     tree = parse(dtb, "board.dtb")
     tree.properties["model"] = text("l4vm,bamboo")
     return flatten(tree)
+
+
+def test_bamboo_linux_boots_here_with_the_tree_of_the_emulator_and_a_disk(tmp_path: Path) -> None:
+    files = build_guest("bamboo-linux")
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(b"from the disk\n".ljust(512))
+    arguments = ["run", "--machine", "bamboo", "--kernel", str(files.kernel), "--initrd", str(files.initrd)]
+    arguments += ["--append", files.append, "--dtb", "/usr/share/qemu/bamboo.dtb", "--disk", str(disk)]
+    arguments += ["--headless", "--quiet", "--timeout", "60", "--until", "console=^# "]
+    arguments += ["--send", r"console=uname -m; dd if=/dev/vda bs=13 count=1; echo\n"]
+    arguments += ["--until", "console=^ppc", "--until", "console=^from the disk"]
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == ExitCode.OK, done.output
