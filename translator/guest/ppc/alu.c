@@ -16,16 +16,23 @@ static struct ir_ref word(struct xl_ctx *x, uint32_t off)
     return ir_get(x, 0, off);
 }
 
-static void overflow_put(struct xl_ctx *x, struct ir_ref ov)
+/* The end of an instruction: CR field 0 and, with OE, the overflow. */
+static void finish(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref result, struct ir_ref ov)
 {
-    ir_put(x, 0, PPC_OFF(ov), ov);
-    ir_put(x, 0, PPC_OFF(so), ir_or(x, word(x, PPC_OFF(so)), ov));
+    bool overflows = ov.i != IR_NONE.i;
+    struct ir_ref so = overflows && !(x->mode & PPC_MODE_SO) ? ov : ppc_so(x);
+
+    if (overflows)
+        ir_put(x, 0, PPC_OFF(ov), ov);
+    if (d->word & 1)
+        ppc_record(x, result, so);
+    if (overflows)
+        ppc_so_put(x, so);
 }
 
 static void record(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref result)
 {
-    if (d->word & 1)
-        ppc_compare(x, 0, result, constant(x, 0), true);
+    finish(x, d, result, IR_NONE);
 }
 
 /* Bit 31 as 0 or 1. */
@@ -42,10 +49,10 @@ static bool has_oe(const struct ppc_insn *d)
 /* rt = a + b. The overflow of a + b (+ carry): both operands of one sign, the sum of the other. */
 static void sum_put(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref a, struct ir_ref b, struct ir_ref sum)
 {
-    if (has_oe(d))
-        overflow_put(x, sign(x, ir_and(x, ir_xor(x, a, sum), ir_xor(x, b, sum))));
+    struct ir_ref ov = has_oe(d) ? sign(x, ir_and(x, ir_xor(x, a, sum), ir_xor(x, b, sum))) : IR_NONE;
+
     ppc_put(x, d->rt, sum);
-    record(x, d, sum);
+    finish(x, d, sum, ov);
 }
 
 /* add addc   3.3.8 */
@@ -68,11 +75,10 @@ void ppc_addc(struct xl_ctx *x, const struct ppc_insn *d)
 static void difference_put(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref a, struct ir_ref b)
 {
     struct ir_ref difference = ir_sub(x, b, a);
+    struct ir_ref ov = has_oe(d) ? sign(x, ir_and(x, ir_xor(x, b, a), ir_xor(x, b, difference))) : IR_NONE;
 
-    if (has_oe(d))
-        overflow_put(x, sign(x, ir_and(x, ir_xor(x, b, a), ir_xor(x, b, difference))));
     ppc_put(x, d->rt, difference);
-    record(x, d, difference);
+    finish(x, d, difference, ov);
 }
 
 void ppc_subf(struct xl_ctx *x, const struct ppc_insn *d)
@@ -134,7 +140,7 @@ void ppc_addic(struct xl_ctx *x, const struct ppc_insn *d)
 void ppc_addic_(struct xl_ctx *x, const struct ppc_insn *d)
 {
     ppc_addic(x, d);
-    ppc_compare(x, 0, ppc_get(x, d->rt), constant(x, 0), true);
+    ppc_record(x, ppc_get(x, d->rt), ppc_so(x));
 }
 
 void ppc_subfic(struct xl_ctx *x, const struct ppc_insn *d)
@@ -153,14 +159,14 @@ void ppc_mulli(struct xl_ctx *x, const struct ppc_insn *d)
 
 void ppc_mullw(struct xl_ctx *x, const struct ppc_insn *d)
 {
-    struct ir_ref a = ppc_get(x, d->ra), b = ppc_get(x, d->rb), low = ir_op2(x, IR_OP_MUL, a, b);
+    struct ir_ref a = ppc_get(x, d->ra), b = ppc_get(x, d->rb), low = ir_op2(x, IR_OP_MUL, a, b), ov = IR_NONE;
 
     if (d->oe) { /* the product does not fit a word: its upper half is more than its sign */
         struct ir_ref high = ir_op1(x, IR_OP_HI, ir_op2(x, IR_OP_MULS, a, b));
-        overflow_put(x, ir_cmp(x, IR_NE, high, ir_sar(x, low, constant(x, 31))));
+        ov = ir_cmp(x, IR_NE, high, ir_sar(x, low, constant(x, 31)));
     }
     ppc_put(x, d->rt, low);
-    record(x, d, low);
+    finish(x, d, low, ov);
 }
 
 static void high_product(struct xl_ctx *x, const struct ppc_insn *d, enum ir_opcode op)
@@ -196,12 +202,10 @@ static uint64_t quotient_unsigned(struct xl_cpu *cpu, uint64_t dividend, uint64_
 static void divide(struct xl_ctx *x, const struct ppc_insn *d, const struct xl_helper *helper)
 {
     struct ir_ref both = ir_calld(x, helper, 2, (struct ir_ref[]){ppc_get(x, d->ra), ppc_get(x, d->rb)});
-    struct ir_ref quotient = ir_op1(x, IR_OP_LO, both);
+    struct ir_ref quotient = ir_op1(x, IR_OP_LO, both), ov = d->oe ? ir_op1(x, IR_OP_HI, both) : IR_NONE;
 
-    if (d->oe)
-        overflow_put(x, ir_op1(x, IR_OP_HI, both));
     ppc_put(x, d->rt, quotient);
-    record(x, d, quotient);
+    finish(x, d, quotient, ov);
 }
 
 void ppc_divw(struct xl_ctx *x, const struct ppc_insn *d)
@@ -255,7 +259,7 @@ static void and_immediate(struct xl_ctx *x, const struct ppc_insn *d, uint32_t m
     struct ir_ref result = ir_and(x, ppc_get(x, d->rt), constant(x, mask));
 
     ppc_put(x, d->ra, result);
-    ppc_compare(x, 0, result, constant(x, 0), true);
+    ppc_record(x, result, ppc_so(x));
 }
 
 void ppc_andi_(struct xl_ctx *x, const struct ppc_insn *d) { and_immediate(x, d, d->ui); }

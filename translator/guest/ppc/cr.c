@@ -6,20 +6,46 @@
  */
 #include "ppc.h"
 
-#define SIGN 0x80000000u
-
 static struct ir_ref constant(struct xl_ctx *x, uint32_t value)
 {
     return ir_const(x, value);
 }
 
-void ppc_compare(struct xl_ctx *x, unsigned field, struct ir_ref a, struct ir_ref b, bool is_signed)
+struct ir_ref ppc_so(struct xl_ctx *x)
 {
-    struct ir_ref turn = constant(x, is_signed ? 0 : SIGN);
+    return constant(x, (x->mode & PPC_MODE_SO) != 0);
+}
 
-    ir_put(x, 0, PPC_FIELD(field, a), ir_xor(x, a, turn));
-    ir_put(x, 0, PPC_FIELD(field, b), ir_xor(x, b, turn));
-    ir_put(x, 0, PPC_FIELD(field, turned), ir_get(x, 0, PPC_OFF(so)));
+static uint64_t so_changed(struct xl_cpu *cpu, uint64_t so)
+{
+    ppc_of(cpu)->so = (uint32_t)so;
+    ppc_mode_update(cpu);
+    return 0;
+}
+
+void ppc_so_put(struct xl_ctx *x, struct ir_ref so)
+{
+    static const struct xl_helper helper = {"ppc_so_changed", (void *)so_changed, XL_H_READS | XL_H_WRITES | XL_H_ENDS};
+    uint32_t value;
+
+    if (ir_is_const(x, so, &value) && value == ((x->mode & PPC_MODE_SO) != 0))
+        return;
+    ir_call(x, &helper, 1, &so);
+    ppc_end_block(x);
+}
+
+static void compare(struct xl_ctx *x, unsigned field, struct ir_ref a, struct ir_ref b, bool is_signed)
+{
+    ir_put(x, 0, PPC_FIELD(field, a), a);
+    ir_put(x, 0, PPC_FIELD(field, b), b);
+    ir_put(x, 0, PPC_FIELD(field, how), ir_or(x, ppc_so(x), constant(x, is_signed ? 0 : FIELD_UNSIGNED)));
+}
+
+void ppc_record(struct xl_ctx *x, struct ir_ref result, struct ir_ref so)
+{
+    ir_put(x, 0, PPC_FIELD(0, a), result);
+    ir_put(x, 0, PPC_FIELD(0, b), constant(x, 0));
+    ir_put(x, 0, PPC_FIELD(0, how), so);
 }
 
 void ppc_field_put(struct xl_ctx *x, unsigned field, struct ir_ref bits)
@@ -28,71 +54,52 @@ void ppc_field_put(struct xl_ctx *x, unsigned field, struct ir_ref bits)
 
     ir_put(x, 0, PPC_FIELD(field, a), zero);
     ir_put(x, 0, PPC_FIELD(field, b), zero);
-    ir_put(x, 0, PPC_FIELD(field, turned), ir_xor(x, bits, constant(x, FIELD_EQUAL)));
+    ir_put(x, 0, PPC_FIELD(field, how), ir_xor(x, bits, constant(x, FIELD_EQUAL)));
 }
 
-/* Is this word 0 or 1 for sure, that is the SO that a compare put? */
-static bool is_truth(const struct xl_ctx *x, struct ir_ref turned)
-{
-    const struct ir_op *op = &x->block->op[turned.i];
-
-    return op->opcode == IR_OP_GET && op->cond == 0 && op->off == PPC_OFF(so);
-}
-
-/* What was compared without a sign, by the bit that is turned around. */
-static bool unsigned_of(struct xl_ctx *x, struct ir_ref *operand)
-{
-    const struct ir_op *op = &x->block->op[operand->i];
-    uint32_t value;
-
-    if (ir_is_const(x, *operand, &value)) {
-        *operand = constant(x, value ^ SIGN);
-        return true;
-    }
-    if (op->opcode != IR_OP_XOR || !ir_is_const(x, (struct ir_ref){op->arg[1]}, &value) || value != SIGN)
-        return false;
-    operand->i = x->block->op[operand->i].arg[0];
-    return true;
-}
-
-static struct ir_ref relation(struct xl_ctx *x, unsigned field, unsigned which)
+/* LT, GT or EQ as the operands give it. */
+static struct ir_ref relation(struct xl_ctx *x, unsigned field, unsigned which, struct ir_ref how)
 {
     static const uint8_t by_sign[] = {IR_LT, IR_GT, IR_EQ}, without[] = {IR_LTU, IR_GTU, IR_EQ};
-    struct ir_ref a = ir_get(x, 0, PPC_FIELD(field, a)), b = ir_get(x, 0, PPC_FIELD(field, b)), plain_a = a, plain_b = b;
+    struct ir_ref a = ir_get(x, 0, PPC_FIELD(field, a)), b = ir_get(x, 0, PPC_FIELD(field, b));
     uint32_t value;
 
-    if (!ir_is_const(x, a, &value) && unsigned_of(x, &plain_a) && unsigned_of(x, &plain_b))
-        return ir_cmp(x, without[which], plain_a, plain_b);
-    return ir_cmp(x, by_sign[which], a, b);
+    if (by_sign[which] == IR_EQ)
+        return ir_cmp(x, IR_EQ, a, b);
+    if (ir_is_const(x, how, &value))
+        return ir_cmp(x, (enum ir_cond)(value & FIELD_UNSIGNED ? without : by_sign)[which], a, b);
+    struct ir_ref bias = ir_and(x, how, constant(x, FIELD_UNSIGNED));
+    return ir_cmp(x, (enum ir_cond)by_sign[which], ir_xor(x, a, bias), ir_xor(x, b, bias));
 }
 
 struct ir_ref ppc_cr_bit(struct xl_ctx *x, unsigned bit)
 {
-    unsigned field = bit / 4, which = bit % 4;
-    struct ir_ref turned = ir_get(x, 0, PPC_FIELD(field, turned));
-    bool plain = is_truth(x, turned);
+    unsigned which = bit % 4;
+    struct ir_ref how = ir_get(x, 0, PPC_FIELD(bit / 4, how));
+    struct ir_ref turned = ir_and(x, ir_shr(x, how, constant(x, 3 - which)), constant(x, 1));
+    uint32_t value;
 
     if (which == 3)
-        return plain ? turned : ir_and(x, turned, constant(x, 1));
-    struct ir_ref compared = relation(x, field, which);
-    if (plain)
-        return compared;
-    return ir_xor(x, compared, ir_and(x, ir_shr(x, turned, constant(x, 3 - which)), constant(x, 1)));
+        return turned;
+    struct ir_ref compared = relation(x, bit / 4, which, how);
+    if (ir_is_const(x, turned, &value) && value) /* xor with 0 is folded */
+        return ir_cmp(x, IR_EQ, compared, constant(x, 0));
+    return ir_xor(x, compared, turned);
 }
 
 void ppc_cr_bit_put(struct xl_ctx *x, unsigned bit, struct ir_ref value)
 {
-    uint32_t turned = PPC_FIELD(bit / 4, turned);
+    uint32_t how = PPC_FIELD(bit / 4, how);
     struct ir_ref change = ir_xor(x, ppc_cr_bit(x, bit), value);
 
-    ir_put(x, 0, turned, ir_xor(x, ir_get(x, 0, turned), ir_shl(x, change, constant(x, 3 - bit % 4))));
+    ir_put(x, 0, how, ir_xor(x, ir_get(x, 0, how), ir_shl(x, change, constant(x, 3 - bit % 4))));
 }
 
 /* cmp cmpl cmpi cmpli   3.3.9 */
-void ppc_cmp(struct xl_ctx *x, const struct ppc_insn *d) { ppc_compare(x, d->bf, ppc_get(x, d->ra), ppc_get(x, d->rb), true); }
-void ppc_cmpl(struct xl_ctx *x, const struct ppc_insn *d) { ppc_compare(x, d->bf, ppc_get(x, d->ra), ppc_get(x, d->rb), false); }
-void ppc_cmpi(struct xl_ctx *x, const struct ppc_insn *d) { ppc_compare(x, d->bf, ppc_get(x, d->ra), constant(x, (uint32_t)d->si), true); }
-void ppc_cmpli(struct xl_ctx *x, const struct ppc_insn *d) { ppc_compare(x, d->bf, ppc_get(x, d->ra), constant(x, d->ui), false); }
+void ppc_cmp(struct xl_ctx *x, const struct ppc_insn *d) { compare(x, d->bf, ppc_get(x, d->ra), ppc_get(x, d->rb), true); }
+void ppc_cmpl(struct xl_ctx *x, const struct ppc_insn *d) { compare(x, d->bf, ppc_get(x, d->ra), ppc_get(x, d->rb), false); }
+void ppc_cmpi(struct xl_ctx *x, const struct ppc_insn *d) { compare(x, d->bf, ppc_get(x, d->ra), constant(x, (uint32_t)d->si), true); }
+void ppc_cmpli(struct xl_ctx *x, const struct ppc_insn *d) { compare(x, d->bf, ppc_get(x, d->ra), constant(x, d->ui), false); }
 
 /* Operations on two bits   2.4.3 */
 #define CR_OP(name, expression) \
@@ -115,20 +122,18 @@ void ppc_mcrf(struct xl_ctx *x, const struct ppc_insn *d)
 {
     ir_put(x, 0, PPC_FIELD(d->bf, a), ir_get(x, 0, PPC_FIELD(d->bfa, a)));
     ir_put(x, 0, PPC_FIELD(d->bf, b), ir_get(x, 0, PPC_FIELD(d->bfa, b)));
-    ir_put(x, 0, PPC_FIELD(d->bf, turned), ir_get(x, 0, PPC_FIELD(d->bfa, turned)));
+    ir_put(x, 0, PPC_FIELD(d->bf, how), ir_get(x, 0, PPC_FIELD(d->bfa, how)));
 }
 
 /* mcrxr: XER's SO, OV, CA move to a field and are cleared */
 void ppc_mcrxr(struct xl_ctx *x, const struct ppc_insn *d)
 {
-    static const uint32_t from[] = {PPC_OFF(so), PPC_OFF(ov), PPC_OFF(ca)};
-    struct ir_ref zero = constant(x, 0), bits = zero;
+    struct ir_ref zero = constant(x, 0), ov = ir_get(x, 0, PPC_OFF(ov)), ca = ir_get(x, 0, PPC_OFF(ca));
 
-    for (unsigned i = 0; i < 3; i++) {
-        bits = ir_or(x, bits, ir_shl(x, ir_get(x, 0, from[i]), constant(x, 3 - i)));
-        ir_put(x, 0, from[i], zero);
-    }
-    ppc_field_put(x, d->bf, bits);
+    ppc_field_put(x, d->bf, ir_or(x, ir_shl(x, ppc_so(x), constant(x, 3)), ir_or(x, ir_shl(x, ov, constant(x, 2)), ir_shl(x, ca, constant(x, 1)))));
+    ir_put(x, 0, PPC_OFF(ov), zero);
+    ir_put(x, 0, PPC_OFF(ca), zero);
+    ppc_so_put(x, zero);
 }
 
 static uint64_t cr_read(struct xl_cpu *cpu)

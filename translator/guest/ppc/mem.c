@@ -226,7 +226,7 @@ void ppc_stwcx_(struct xl_ctx *x, const struct ppc_insn *d)
     struct ir_ref at = address(x, d, INDEXED), value = ppc_get(x, d->rt);
     struct ir_ref stored = ir_callw(x, &helper, 3, (struct ir_ref[]){ir_const(x, ppc_mmu_data(x)), at, value});
 
-    ppc_field_put(x, 0, ir_or(x, ir_shl(x, stored, ir_const(x, 1)), ir_get(x, 0, PPC_OFF(so))));
+    ppc_field_put(x, 0, ir_or(x, ir_shl(x, stored, ir_const(x, 1)), ppc_so(x)));
 }
 
 /* dcbz: a line of zeros */

@@ -26,13 +26,14 @@ struct ppc_tlb {
 };
 
 /*
- * A CR field: (a < b) << 3 | (a > b) << 2 | (a == b) << 1, compared as signed numbers, with the bits of `turned` turned around. Bit 0 of that is the field's SO. Unsigned operands
- * come with bit 31 turned around. Bits that no compare gives are put as `turned` with a = b = 0.
+ * A CR field: (a < b) << 3 | (a > b) << 2 | (a == b) << 1, with what `how` says: bit 31 that numbers have no sign, bits 3 to 0 what is turned around. Bit 0 of the sum is the
+ * field's SO. A compare puts its operands as they are and a constant; bits that no compare gives are put by `how` with a = b = 0.
  */
 struct ppc_field {
-    uint32_t a, b, turned;
+    uint32_t a, b, how;
 };
-enum { FIELD_EQUAL = 2 /* the field where a == b and turned is 0 */ };
+#define FIELD_UNSIGNED 0x80000000u
+enum { FIELD_TURNED = 15, FIELD_EQUAL = 2 /* the field where a == b and nothing is turned */ };
 
 struct ppc_cpu {
     uint32_t r[32];
@@ -71,8 +72,11 @@ enum {
     MSR_KEPT = MSR_DS | MSR_IS | MSR_FE1 | MSR_DE | MSR_DWE | MSR_FE0 | MSR_ME | MSR_FP | MSR_PR | MSR_EE | MSR_CE | MSR_WE,
 };
 
-/* Block key (xl_env.mode): the mmu index of instructions is (IS << 1 | PR), that of data (DS << 1 | PR). */
-enum { PPC_MODE_PR = 1, PPC_MODE_IS = 2, PPC_MODE_DS = 4, PPC_MODE_FP = 8 };
+/*
+ * Block key (xl_env.mode): the mmu index of instructions is (IS << 1 | PR), that of data (DS << 1 | PR). XER's SO, which hardly ever is 1 and goes into every compare, is a constant of
+ * a block.
+ */
+enum { PPC_MODE_PR = 1, PPC_MODE_IS = 2, PPC_MODE_DS = 4, PPC_MODE_FP = 8, PPC_MODE_SO = 16 };
 enum { PPC_MMU_COUNT = 4 };
 
 /* Interrupts by the IVOR that holds their offset   440 6.5. As exceptions of the core: this number, with bits of ESR. */
@@ -119,7 +123,8 @@ uint32_t ppc_cr(const struct ppc_cpu *s);
 void ppc_cr_set(struct ppc_cpu *s, uint32_t cr, uint32_t mask); /* the fields that mask touches */
 void ppc_field_set(struct ppc_cpu *s, unsigned field, uint32_t bits);
 uint32_t ppc_xer(const struct ppc_cpu *s);
-void ppc_xer_set(struct ppc_cpu *s, uint32_t xer);
+void ppc_xer_set(struct xl_cpu *cpu, uint32_t xer);
+void ppc_mode_update(struct xl_cpu *cpu); /* after a change of MSR or SO */
 void ppc_msr_set(struct xl_cpu *cpu, uint32_t msr);
 void ppc_deliver_fault(struct xl_cpu *cpu, const struct xl_fault *f);
 void ppc_deliver_exception(struct xl_cpu *cpu, uint32_t exception);
@@ -148,7 +153,9 @@ enum { SPR_DEC = 22, SPR_TBL = 268, SPR_TBU = 269, SPR_TBL_WRITE = 284, SPR_TBU_
 struct ir_ref ppc_get(struct xl_ctx *x, unsigned r);
 struct ir_ref ppc_base(struct xl_ctx *x, unsigned r); /* 0 for r0 */
 void ppc_put(struct xl_ctx *x, unsigned r, struct ir_ref value);
-void ppc_compare(struct xl_ctx *x, unsigned field, struct ir_ref a, struct ir_ref b, bool is_signed);
+struct ir_ref ppc_so(struct xl_ctx *x);
+void ppc_so_put(struct xl_ctx *x, struct ir_ref so); /* the last of its instruction: may end the block */
+void ppc_record(struct xl_ctx *x, struct ir_ref result, struct ir_ref so); /* the result against 0 into field 0 */
 void ppc_field_put(struct xl_ctx *x, unsigned field, struct ir_ref bits); /* LT GT EQ SO as 8 4 2 1 */
 struct ir_ref ppc_cr_bit(struct xl_ctx *x, unsigned bit);                 /* 0 or 1; bits 0 to 31 from the left */
 void ppc_cr_bit_put(struct xl_ctx *x, unsigned bit, struct ir_ref value);

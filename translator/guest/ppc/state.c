@@ -14,14 +14,15 @@
 
 static uint32_t field_bits(const struct ppc_field *f)
 {
-    int32_t a = (int32_t)f->a, b = (int32_t)f->b;
+    uint32_t bias = f->how & FIELD_UNSIGNED;
+    int32_t a = (int32_t)(f->a ^ bias), b = (int32_t)(f->b ^ bias);
 
-    return ((uint32_t)(a < b) << 3 | (uint32_t)(a > b) << 2 | (uint32_t)(a == b) << 1) ^ f->turned;
+    return ((uint32_t)(a < b) << 3 | (uint32_t)(a > b) << 2 | (uint32_t)(a == b) << 1) ^ (f->how & FIELD_TURNED);
 }
 
 void ppc_field_set(struct ppc_cpu *s, unsigned field, uint32_t bits)
 {
-    s->cr[field] = (struct ppc_field){.turned = bits ^ FIELD_EQUAL};
+    s->cr[field] = (struct ppc_field){.how = bits ^ FIELD_EQUAL};
 }
 
 uint32_t ppc_cr(const struct ppc_cpu *s)
@@ -45,12 +46,24 @@ uint32_t ppc_xer(const struct ppc_cpu *s)
     return s->so << 31 | s->ov << 30 | s->ca << 29 | s->xer_bytes;
 }
 
-void ppc_xer_set(struct ppc_cpu *s, uint32_t xer)
+void ppc_xer_set(struct xl_cpu *cpu, uint32_t xer)
 {
+    struct ppc_cpu *s = ppc_of(cpu);
+
     s->so = xer >> 31;
     s->ov = xer >> 30 & 1;
     s->ca = xer >> 29 & 1;
     s->xer_bytes = xer & 127;
+    ppc_mode_update(cpu);
+}
+
+void ppc_mode_update(struct xl_cpu *cpu)
+{
+    const struct ppc_cpu *s = ppc_of(cpu);
+    uint32_t msr = s->msr;
+
+    xl_cpu_env(cpu)->mode = (msr & MSR_PR ? PPC_MODE_PR : 0) | (msr & MSR_IS ? PPC_MODE_IS : 0) | (msr & MSR_DS ? PPC_MODE_DS : 0) | (msr & MSR_FP ? PPC_MODE_FP : 0) |
+                            (s->so ? PPC_MODE_SO : 0);
 }
 
 /* WE waits for an interrupt; what waited for EE or CE may be taken now. */
@@ -59,7 +72,7 @@ void ppc_msr_set(struct xl_cpu *cpu, uint32_t msr)
     struct xl_env *env = xl_cpu_env(cpu);
 
     ppc_of(cpu)->msr = msr & MSR_KEPT;
-    env->mode = (msr & MSR_PR ? PPC_MODE_PR : 0) | (msr & MSR_IS ? PPC_MODE_IS : 0) | (msr & MSR_DS ? PPC_MODE_DS : 0) | (msr & MSR_FP ? PPC_MODE_FP : 0);
+    ppc_mode_update(cpu);
     env->idle = (msr & MSR_WE) != 0;
     if (env->irq_level || env->irq_own || env->idle)
         xl_attention(cpu);
@@ -277,6 +290,6 @@ bool ppc_reg_set(struct xl_cpu *cpu, unsigned index, uint64_t value)
     case REG_MSR: ppc_msr_set(cpu, word); return true;
     case REG_CR: ppc_cr_set(s, word, 0xffffffffu); return true;
     case REG_FPSCR: ppc_fpscr_put(&s->fpu, word, 0xffffffffu); return true;
-    default: ppc_xer_set(s, word); return true;
+    default: ppc_xer_set(cpu, word); return true;
     }
 }

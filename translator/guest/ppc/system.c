@@ -61,7 +61,7 @@ static void timed_read(struct xl_ctx *x, unsigned rt, unsigned number)
 
 static struct ir_ref xer_get(struct xl_ctx *x)
 {
-    struct ir_ref so = ir_shl(x, ir_get(x, 0, PPC_OFF(so)), ir_const(x, 31)), ov = ir_shl(x, ir_get(x, 0, PPC_OFF(ov)), ir_const(x, 30));
+    struct ir_ref so = ir_shl(x, ppc_so(x), ir_const(x, 31)), ov = ir_shl(x, ir_get(x, 0, PPC_OFF(ov)), ir_const(x, 30));
     struct ir_ref ca = ir_shl(x, ir_get(x, 0, PPC_OFF(ca)), ir_const(x, 29));
 
     return ir_or(x, ir_or(x, so, ov), ir_or(x, ca, ir_get(x, 0, PPC_OFF(xer_bytes))));
@@ -71,10 +71,10 @@ static void xer_put(struct xl_ctx *x, struct ir_ref value)
 {
     struct ir_ref one = ir_const(x, 1);
 
-    ir_put(x, 0, PPC_OFF(so), ir_shr(x, value, ir_const(x, 31)));
     ir_put(x, 0, PPC_OFF(ov), ir_and(x, ir_shr(x, value, ir_const(x, 30)), one));
     ir_put(x, 0, PPC_OFF(ca), ir_and(x, ir_shr(x, value, ir_const(x, 29)), one));
     ir_put(x, 0, PPC_OFF(xer_bytes), ir_and(x, value, ir_const(x, 127)));
+    ppc_so_put(x, ir_shr(x, value, ir_const(x, 31)));
 }
 
 /* mfspr   2.3 */
@@ -317,5 +317,5 @@ void ppc_tlbsx(struct xl_ctx *x, const struct ppc_insn *d)
     struct ir_ref both = ir_calld(x, &helper, 1, &va), none = ir_op1(x, IR_OP_HI, both);
     ppc_put(x, d->rt, ir_select(x, none, ppc_get(x, d->rt), ir_op1(x, IR_OP_LO, both)));
     if (d->word & 1)
-        ppc_field_put(x, 0, ir_or(x, ir_shl(x, ir_xor(x, none, ir_const(x, 1)), ir_const(x, 1)), ir_get(x, 0, PPC_OFF(so))));
+        ppc_field_put(x, 0, ir_or(x, ir_shl(x, ir_xor(x, none, ir_const(x, 1)), ir_const(x, 1)), ppc_so(x)));
 }
