@@ -238,9 +238,9 @@ class _Resolver:
 
     def _shared(self, server: int, client: int, n: int, names: tuple[str, str], size: int, value: int) -> None:
         """Give a server's n-th client memory with queues, and each side a way to signal the other."""
-        t = self.t
-        memory = t.memory(names[0], size, st.MemoryFlags.KEEP)
-        ends = ((server, names[0], self.wake[client], 1), (client, names[1], self.wake[server], 1 << n))
+        t, shown = self.t, names[0][-st.NAME_BYTES :]
+        memory = t.memory(shown, size, st.MemoryFlags.KEEP)
+        ends = ((server, shown, self.wake[client], 1), (client, names[1], self.wake[server], 1 << n))
         for task, name, other, badge in ends:
             va = QUEUES_VA + n * QUEUE_STRIDE + (NETS_BEHIND if size == NET_BYTES else 0)
             t.map(task, memory, va, RW)
@@ -261,14 +261,14 @@ class _Resolver:
             self._disk(server, tasks[use.guest], n, use, at[use.disk])
 
     def _disk(self, server: int, guest: int, n: int, use: DiskUse, base: int) -> None:
-        t, value = self.t, use.size // SECTOR << 1 | use.is_read_only
-        self._shared(server, guest, n, (f"{use.guest}.{use.n}"[-16:], f"disk{use.n}"), BLOCK_BYTES, value)
-        t.argument(server, ArgKind.MEMORY, use.name[-16:], va=base + use.start, bytes=use.size)
+        t, name, value = self.t, f"{use.guest}.disk{use.n}", use.size // SECTOR << 1 | use.is_read_only
+        self._shared(server, guest, n, (name, f"disk{use.n}"), BLOCK_BYTES, value)
+        t.argument(server, ArgKind.MEMORY, name[-st.NAME_BYTES :], va=base + use.start, bytes=use.size)
         t.argument(guest, ArgKind.TEXT, f"disk{use.n}", text=use.name)
 
     def _port(self, server: int, task: int, n: int, use: NetUse) -> None:
         value = int.from_bytes(use.mac, "little") | use.group << 48
-        self._shared(server, task, n, (f"{use.task}.{use.n}"[-16:], f"net{use.n}"), NET_BYTES, value)
+        self._shared(server, task, n, (f"{use.task}.net{use.n}", f"net{use.n}"), NET_BYTES, value)
 
 
 def resolve(description: Description, programs: Mapping[str, bytes], guests: Mapping[str, GuestImage]) -> Resolved:
