@@ -56,16 +56,17 @@ static void *memory_map(uint64_t bytes)
     return all + PAGE;
 }
 
-/* Run `life` in a process of its own that is killed after so many instructions; 0: it lives to its end. */
-static void life_run(void (*life)(void), uint32_t steps)
+/* A server's life in a process of its own, which is killed after so many instructions of its turns (opening writes nothing that is shared); 0: it lives to its end. */
+static void life_run(void (*open)(void), uint64_t (*turns)(void), uint32_t steps)
 {
     pid_t child = fork();
     if (child == 0) {
+        open();
         if (steps) {
             ptrace(PTRACE_TRACEME, 0, 0, 0);
             raise(SIGSTOP);
         }
-        life();
+        turns();
         _exit(0);
     }
     int status = 0;
@@ -86,7 +87,7 @@ static void life_run(void (*life)(void), uint32_t steps)
 
 static uint32_t steps_draw(void)
 {
-    uint32_t most = chance(2) ? 400 : 8000;
+    uint32_t most = chance(2) ? 1000 : 6000;
     return chance(5) ? 1 + chance(most) : 0;
 }
 
@@ -114,7 +115,7 @@ static void disk_server_open(void)
 }
 
 /* Until no client has anything left; a hostile index can keep a client busy for some turns only. */
-static void disk_server_turns(void)
+static uint64_t disk_server_turns(void)
 {
     for (unsigned i = 0, done = 1; i < 8 && done; i++) {
         done = 0;
@@ -124,12 +125,7 @@ static void disk_server_turns(void)
             done += one;
         }
     }
-}
-
-static void disk_life(void)
-{
-    disk_server_open();
-    disk_server_turns();
+    return 0;
 }
 
 /* A request of the good client; what it must find or leave is known at once, for requests are done in order. */
@@ -243,15 +239,15 @@ static void disk_killed(void)
         for (unsigned k = chance(4); k < DS_BLOCK_TAGS; k++) {
             good_ask(&b);
         }
-        life_run(disk_life, steps_draw());
+        life_run(disk_server_open, disk_server_turns, steps_draw());
         good_answers(&b);
         if (chance(8) == 0) { /* the client is started anew as well: it waits for what it asked before */
-            life_run(disk_life, 0);
+            life_run(disk_server_open, disk_server_turns, 0);
             good_answers(&b);
             check(ds_block_open(&b, block_memory[GOOD], sizeof *block_memory[GOOD]) && ds_block_is_idle(&b), "the client's memory is refused");
         }
     }
-    life_run(disk_life, 0);
+    life_run(disk_server_open, disk_server_turns, 0);
     good_answers(&b);
     check(ds_block_is_idle(&b) && memcmp(areas + GOOD * AREA_BYTES, model, sizeof model) == 0, "an answered write was lost");
 }
@@ -288,12 +284,6 @@ static uint64_t net_server_turns(void)
     }
     check(signals >> PORTS == 0, "a signal for no port");
     return signals;
-}
-
-static void net_life(void)
-{
-    net_server_open();
-    net_server_turns();
 }
 
 static void net_case_open(struct ds_net net[PORTS])
@@ -392,10 +382,10 @@ static void net_killed(void)
         for (unsigned k = chance(3); k < 3; k++) {
             numbered_send(net, sent++);
         }
-        life_run(net_life, steps_draw());
+        life_run(net_server_open, net_server_turns, steps_draw());
         numbered_receive(net, &next);
     }
-    life_run(net_life, 0);
+    life_run(net_server_open, net_server_turns, 0);
     numbered_receive(net, &next);
     check(next == sent, "a frame was lost with the server");
 }
