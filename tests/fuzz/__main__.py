@@ -77,11 +77,14 @@ def _virtio(seed: int, cases: int) -> str:
     return "; ".join(said)
 
 
+SHARERS = [f"{kind}-{what}" for what in ("hostile", "raced", "killed") for kind in ("disk", "net")]
+
+
 def _servers(seed: int, cases: int) -> str:
     said = []
     with tempfile.TemporaryDirectory() as folder:
         program = build_sharers(Path(folder))
-        for what, count in (("disk-hostile", cases), ("net-hostile", cases), ("disk-killed", 100), ("net-killed", 100)):
+        for what, count in zip(SHARERS, (cases, cases, cases // 2000, cases // 2000, 100, 100), strict=True):
             words = [program, what, str(count), str(seed)]
             done = subprocess.run(words, capture_output=True, text=True, check=False)
             if done.returncode:

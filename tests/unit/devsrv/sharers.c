@@ -4,6 +4,8 @@
  *
  *   disk-hostile   a client that writes anything into its memory, one that may only read, and a good one beside them
  *   net-hostile    a port that writes anything into its memory and sends what it likes, good ports beside it, one of another network
+ *   disk-raced     a client whose memory another processor writes all the while
+ *   net-raced      the same of a port
  *   disk-killed    a server that is ended after any instruction and started anew, under a client that remembers what must be on the disk
  *   net-killed     the same under numbered frames
  *
@@ -17,13 +19,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, SECTORS = 256, AREAS = 3, AREA_BYTES = SECTORS * DS_BLOCK_SECTOR, HOSTILE = 0, READER = 1, GOOD = 2, ROUNDS = 16 };
+enum { PAGE = 4096, SECTORS = 256, AREAS = 3, AREA_BYTES = SECTORS * DS_BLOCK_SECTOR, HOSTILE = 0, READER = 1, GOOD = 2, ROUNDS = 16, SCRIBBLES = 100000 };
 
-static uint64_t random_state, served, refused, kills, handed_on;
+static uint64_t *scribbles, random_state, served, refused, kills, handed_on;
 
 static uint32_t chance(uint32_t below)
 {
@@ -89,6 +92,33 @@ static uint32_t steps_draw(void)
 {
     uint32_t most = chance(2) ? 1000 : 6000;
     return chance(5) ? 1 + chance(most) : 0;
+}
+
+/* A process that writes anything into the first bytes of some memories, as fast as it can, until it is ended. */
+static pid_t scribbler_start(uint32_t *const *memory, const uint32_t *words, unsigned count)
+{
+    *scribbles = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+    }
+    while (child == 0) {
+        unsigned n = chance(count);
+        __atomic_store_n(&memory[n][chance(words[n])], odd_number(), __ATOMIC_RELAXED);
+        __atomic_fetch_add(scribbles, 1, __ATOMIC_RELAXED);
+    }
+    return child;
+}
+
+static bool scribbler_goes_on(void)
+{
+    return __atomic_load_n(scribbles, __ATOMIC_RELAXED) < SCRIBBLES;
+}
+
+static void scribbler_end(pid_t scribbler)
+{
+    kill(scribbler, SIGKILL);
+    waitpid(scribbler, NULL, 0);
 }
 
 /* --- disks --- */
@@ -208,6 +238,15 @@ static void count_statuses(unsigned n)
     }
 }
 
+static void disk_check(struct ds_block *b)
+{
+    check(ds_block_is_idle(b), "a good client was not served");
+    check(memcmp(areas + GOOD * AREA_BYTES, model, sizeof model) == 0, "another client's disk was changed");
+    for (unsigned i = 0; i < AREA_BYTES; i++) {
+        check(areas[READER * AREA_BYTES + i] == 'r', "a disk was written that may only be read");
+    }
+}
+
 static void disk_hostile(void)
 {
     struct ds_block b;
@@ -224,11 +263,25 @@ static void disk_hostile(void)
             disk_server_open();
         }
     }
-    check(ds_block_is_idle(&b), "a good client was not served");
-    check(memcmp(areas + GOOD * AREA_BYTES, model, sizeof model) == 0, "another client's disk was changed");
-    for (unsigned i = 0; i < AREA_BYTES; i++) {
-        check(areas[READER * AREA_BYTES + i] == 'r', "a disk was written that may only be read");
+    disk_check(&b);
+}
+
+static void disk_raced(void)
+{
+    uint32_t *const memory[] = {(uint32_t *)block_memory[HOSTILE], (uint32_t *)block_memory[READER]};
+    static const uint32_t words[] = {DS_QUEUE_SLOTS / 4 + 64, DS_QUEUE_SLOTS / 4 + 64};
+    struct ds_block b;
+    disk_case_open(&b);
+    disk_server_open();
+    pid_t scribbler = scribbler_start(memory, words, 2);
+    while (scribbler_goes_on()) {
+        good_ask(&b);
+        disk_server_turns();
+        good_answers(&b);
+        count_statuses(HOSTILE);
     }
+    scribbler_end(scribbler);
+    disk_check(&b);
 }
 
 static void disk_killed(void)
@@ -373,6 +426,26 @@ static void net_hostile(void)
     served += net_switch.port[HOSTILE].out.broken;
 }
 
+static void net_raced(void)
+{
+    uint32_t *const memory[] = {(uint32_t *)&net_memory[HOSTILE]->out, (uint32_t *)&net_memory[HOSTILE]->in};
+    static const uint32_t words[] = {DS_QUEUE_SLOTS / 4 + 800, DS_QUEUE_SLOTS / 4};
+    struct ds_net net[PORTS];
+    uint32_t next = 0, sent = 0;
+    net_case_open(net);
+    net_server_open();
+    pid_t scribbler = scribbler_start(memory, words, 2);
+    while (scribbler_goes_on()) {
+        numbered_send(net, sent++);
+        net_server_turns();
+        numbered_receive(net, &next);
+    }
+    scribbler_end(scribbler);
+    net_server_turns();
+    numbered_receive(net, &next);
+    check(next == sent, "a frame between good ports was lost");
+}
+
 static void net_killed(void)
 {
     struct ds_net net[PORTS];
@@ -395,15 +468,16 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } cases[] = {{"disk-hostile", disk_hostile}, {"net-hostile", net_hostile}, {"disk-killed", disk_killed}, {"net-killed", net_killed}};
+    } cases[] = {{"disk-hostile", disk_hostile}, {"net-hostile", net_hostile}, {"disk-raced", disk_raced}, {"net-raced", net_raced}, {"disk-killed", disk_killed}, {"net-killed", net_killed}};
     void (*run)(void) = NULL;
     for (unsigned i = 0; argc == 4 && i < sizeof cases / sizeof cases[0]; i++) {
         run = strcmp(argv[1], cases[i].name) == 0 ? cases[i].run : run;
     }
     if (!run) {
-        fprintf(stderr, "usage: sharers disk-hostile|net-hostile|disk-killed|net-killed CASES SEED\n");
+        fprintf(stderr, "usage: sharers disk-hostile|net-hostile|disk-raced|net-raced|disk-killed|net-killed CASES SEED\n");
         return 2;
     }
+    scribbles = memory_map(sizeof *scribbles);
     areas = memory_map(AREAS * AREA_BYTES);
     for (unsigned n = 0; n < AREAS; n++) {
         block_memory[n] = memory_map(sizeof *block_memory[n]);

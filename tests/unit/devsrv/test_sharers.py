@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.devsrv.board import build_sharers
 
-HOSTILE, KILLED = 2000, 6
+HOSTILE, RACED, KILLED = 2000, 5, 6
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,13 @@ def test_hostile_port_harms_itself_only(program: Path) -> None:
     assert counts["cases"] == HOSTILE
     assert counts["frames"] > 10 * HOSTILE
     assert counts["served"] > HOSTILE // 10, "an index that cannot be true was seen by the switch"
+
+
+def test_memory_that_changes_while_it_is_read_harms_nobody_else(program: Path) -> None:
+    counts = run(program, "disk-raced", RACED)
+    assert counts["refused"] > RACED
+    counts = run(program, "net-raced", RACED)
+    assert counts["frames"] > 100 * RACED
 
 
 def test_block_server_that_is_killed_anywhere_loses_no_answered_write(program: Path) -> None:
