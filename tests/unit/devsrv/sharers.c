@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, SECTORS = 256, AREAS = 3, AREA_BYTES = SECTORS * DS_BLOCK_SECTOR, HOSTILE = 0, READER = 1, GOOD = 2, ROUNDS = 16, SCRIBBLES = 100000 };
+enum { PAGE = 4096, SECTORS = 256, AREAS = 3, AREA_BYTES = SECTORS * DS_BLOCK_SECTOR, HOSTILE = 0, READER = 1, GOOD = 2, ROUNDS = 16, SCRIBBLES = 20000, RACED_TURNS = 200 };
 
 static uint64_t *scribbles, random_state, served, refused, kills, handed_on;
 
@@ -94,8 +94,11 @@ static uint32_t steps_draw(void)
     return chance(5) ? 1 + chance(most) : 0;
 }
 
-/* A process that writes anything into the first bytes of some memories, as fast as it can, until it is ended. */
-static pid_t scribbler_start(uint32_t *const *memory, const uint32_t *words, unsigned count)
+/*
+ * A process that spoils one word of a good record and mends it, as fast as it can, until it is ended; the first `words` of a record are as in `good`. It moves the index so that there
+ * is always something to look at.
+ */
+static pid_t scribbler_start(struct ds_queue_page *page, uint32_t entries, uint32_t record_words, const uint32_t *good, uint32_t words)
 {
     *scribbles = 0;
     pid_t child = fork();
@@ -103,8 +106,17 @@ static pid_t scribbler_start(uint32_t *const *memory, const uint32_t *words, uns
         prctl(PR_SET_PDEATHSIG, SIGKILL);
     }
     while (child == 0) {
-        unsigned n = chance(count);
-        __atomic_store_n(&memory[n][chance(words[n])], odd_number(), __ATOMIC_RELAXED);
+        uint32_t at = __atomic_load_n(&page->consumer.at, __ATOMIC_RELAXED);
+        uint32_t *record = (uint32_t *)((uint8_t *)page + DS_QUEUE_SLOTS) + (at & (entries - 1)) * record_words;
+        for (uint32_t i = 0; i < words; i++) {
+            __atomic_store_n(&record[i], good[i], __ATOMIC_RELAXED);
+        }
+        __atomic_store_n(&page->producer.at, chance(9) ? at + 1 + chance(entries) : odd_number(), __ATOMIC_RELAXED);
+        for (uint32_t i = 0; i < 64; i++) {
+            uint32_t word = chance(words), odd = odd_number();
+            __atomic_store_n(&record[word], odd, __ATOMIC_RELAXED);
+            __atomic_store_n(&record[word], good[word], __ATOMIC_RELAXED);
+        }
         __atomic_fetch_add(scribbles, 1, __ATOMIC_RELAXED);
     }
     return child;
@@ -268,15 +280,16 @@ static void disk_hostile(void)
 
 static void disk_raced(void)
 {
-    uint32_t *const memory[] = {(uint32_t *)block_memory[HOSTILE], (uint32_t *)block_memory[READER]};
-    static const uint32_t words[] = {DS_QUEUE_SLOTS / 4 + 64, DS_QUEUE_SLOTS / 4 + 64};
+    static const uint32_t good[] = {DS_BLOCK_WRITE, 0, SECTORS - 1, 0, 1};
     struct ds_block b;
     disk_case_open(&b);
     disk_server_open();
-    pid_t scribbler = scribbler_start(memory, words, 2);
+    pid_t scribbler = scribbler_start(&block_memory[HOSTILE]->page, DS_BLOCK_ENTRIES, sizeof(struct ds_block_request) / 4, good, 5);
     while (scribbler_goes_on()) {
         good_ask(&b);
-        disk_server_turns();
+        for (unsigned i = 0; i < RACED_TURNS; i++) {
+            disk_server_turns();
+        }
         good_answers(&b);
         count_statuses(HOSTILE);
     }
@@ -428,17 +441,18 @@ static void net_hostile(void)
 
 static void net_raced(void)
 {
-    uint32_t *const memory[] = {(uint32_t *)&net_memory[HOSTILE]->out, (uint32_t *)&net_memory[HOSTILE]->in};
-    static const uint32_t words[] = {DS_QUEUE_SLOTS / 4 + 800, DS_QUEUE_SLOTS / 4};
+    static const uint32_t good[] = {FRAME};
     struct ds_net net[PORTS];
     uint32_t next = 0, sent = 0;
     net_case_open(net);
     net_server_open();
-    pid_t scribbler = scribbler_start(memory, words, 2);
+    pid_t scribbler = scribbler_start(&net_memory[HOSTILE]->out.page, DS_NET_ENTRIES, sizeof(struct ds_net_frame) / 4, good, 1);
     while (scribbler_goes_on()) {
         numbered_send(net, sent++);
-        net_server_turns();
-        numbered_receive(net, &next);
+        for (unsigned i = 0; i < RACED_TURNS; i++) {
+            net_server_turns();
+            numbered_receive(net, &next);
+        }
     }
     scribbler_end(scribbler);
     net_server_turns();
