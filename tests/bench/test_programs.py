@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from l4vm.bench.programs import KINDS, MACHINES, build_program, kind_of, program_names
+from l4vm.bench.programs import KINDS, MACHINES, build_native, build_program, kind_of, program_names
 from l4vm.binding import Machine, Stop, Time
 from l4vm.errors import L4vmError
 from l4vm.guests import load_elf
@@ -30,6 +30,12 @@ def test_program_reaches_its_checksum_and_ends(name: str, board: str, tmp_path: 
                 break
         assert (stop, machine.exit_code) == (Stop.HALT, 0)
         assert out.startswith(f"{name} ok ".encode()), out
+
+
+@pytest.mark.parametrize("name", program_names("cpu"))
+def test_workstation_computes_the_expected_values(name: str, tmp_path: Path) -> None:
+    done = subprocess.run([str(build_native(name, tmp_path))], capture_output=True, timeout=120, check=True)
+    assert done.stdout.startswith(f"{name} ok ".encode())
 
 
 @pytest.mark.parametrize("board", MACHINES)

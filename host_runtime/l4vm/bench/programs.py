@@ -107,3 +107,16 @@ def build_program(name: str, out: Path, machine: str = "leon3", share: int = 1) 
     _run([*linker, *objects, "-o", str(elf)])
     load_elf(elf, chain.cpu)
     return elf
+
+
+def build_native(name: str, out: Path) -> Path:
+    """Compile program `name`, of kind "cpu", for the workstation itself into folder `out`; return the file.
+
+    Raises:
+        L4vmError: no such program, there is no compiler, or it does not build.
+    """
+    source = PROGRAMS / KINDS[kind_of(name)] / f"{name}.c"
+    target = out / f"native-{name}"
+    parts = [PROGRAMS / "workstation" / "console.c", PROGRAMS / "main.c", source]
+    _run(["gcc", *_FLAGS, "-no-pie", f"-I{PROGRAMS / 'common'}", *map(str, parts), "-o", str(target)])
+    return target

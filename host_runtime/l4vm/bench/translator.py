@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Time the translator beside QEMU on the same guest programs.
 
-Runs alternate, so that both see the same machine; a figure is the median over the runs of one
-process's CPU seconds, start-up and translation included. Nothing is judged here: the ratio is
-reported.
+Three kinds of entries: "cpu" and "slow" are bare programs (programs.py), "system" is Linux with one
+process that does one thing often (system.py). Runs alternate, so that both see the same machine; a
+figure is the median over the runs of one process's CPU seconds, start-up and translation included.
+From system entries other than `boot` the same guest's `boot` is taken off. Nothing is judged here:
+ratios are reported.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -19,38 +23,91 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from l4vm.bench.programs import MACHINES, build_program, program_names
+from l4vm.bench.programs import MACHINES, build_native, build_program, kind_of, program_names
+from l4vm.bench.system import BOOT, build_system, system_names
 from l4vm.errors import L4vmError
 
 TIMEOUT_S = 120
-CHECK = " ok "
+MEAN = "geometric mean"
+SHORTEST_S = 0.001
+LOOK_S, LOOKS_A_PEAK = 0.002, 25
 
 
 @dataclass(frozen=True)
 class Figure:
-    """CPU and wall seconds, each the median of the runs."""
+    """CPU and wall seconds, each the median of the runs; peak_mib: the most memory resident in any run."""
 
     cpu_s: float
     wall_s: float
+    peak_mib: float
 
 
 @dataclass(frozen=True)
 class Row:
-    """One program on one guest: ratio = QEMU's CPU seconds / ours; above 1 we are faster."""
+    """One entry on one guest, or the geometric mean of a kind.
+
+    ratio, wall_ratio: QEMU's CPU or wall seconds / ours; above 1 we are faster. native_share: CPU
+    seconds of the same C compiled for the workstation / ours; kind "cpu" only.
+    """
 
     guest: str
     benchmark: str
+    kind: str
     ours: Figure
     qemu: Figure
     ratio: float
+    wall_ratio: float
+    native_share: float | None = None
 
 
-def _once(command: list[str]) -> Figure:
-    """Run a command to its end; its output must say that the checksum is right."""
+@dataclass(frozen=True)
+class Entry:
+    """What is run for one row; `says` is on the console when the result is right."""
+
+    ours: list[str]
+    qemu: list[str]
+    native: list[str] | None
+    says: str
+
+
+def entry_names() -> list[str]:
+    """Return the names of all entries."""
+    return [*program_names("cpu"), *system_names(), *program_names("slow")]
+
+
+def entry_kind(name: str) -> str:
+    """Return the kind of an entry.
+
+    Raises:
+        L4vmError: there is no such entry.
+    """
+    if name not in entry_names():
+        raise L4vmError(f"no benchmark is called {name!r}", f"known: {', '.join(entry_names())}")
+    return "system" if name in system_names() else kind_of(name)
+
+
+def _resident_mib(pid: int) -> float:
+    """Return the most memory a process has had resident; wait4's figure would count the parent's before exec."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def _once(command: list[str], says: str) -> Figure:
+    """Run a command to its end; its output must say that the result is right."""
     start = time.monotonic()
     with tempfile.TemporaryFile() as out:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        except OSError as error:
+            raise L4vmError(f"{command[0]} does not run: {error.strerror}", "./kit installs it", exit_code=3) from error
+        looks, peak = 0, 0.0
         while True:
+            if looks % LOOKS_A_PEAK == 0:
+                peak = max(peak, _resident_mib(process.pid))
+            looks += 1
             pid, _, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
                 break
@@ -58,14 +115,14 @@ def _once(command: list[str]) -> Figure:
                 process.kill()
                 os.wait4(process.pid, 0)
                 raise L4vmError(f"`{' '.join(command)}` did not end in {TIMEOUT_S} s", "", exit_code=4)
-            time.sleep(0.002)
+            time.sleep(LOOK_S)
         wall = time.monotonic() - start
         process.returncode = 0
         out.seek(0)
         text = out.read().decode(errors="replace")
-    if CHECK not in text:
-        raise L4vmError(f"`{' '.join(command)}` gave no right checksum: {text[-200:]!r}", "", exit_code=1)
-    return Figure(usage.ru_utime + usage.ru_stime, wall)
+    if says not in text:
+        raise L4vmError(f"`{' '.join(command)}` did not say {says!r} but {text[-200:]!r}", "", exit_code=1)
+    return Figure(usage.ru_utime + usage.ru_stime, wall, peak)
 
 
 def ours_command(elf: Path, machine: str = "leon3") -> list[str]:
@@ -79,32 +136,93 @@ def qemu_command(elf: Path, machine: str = "leon3") -> list[str]:
     return [*MACHINES[machine].peer, str(elf)]
 
 
+def _entry(name: str, guest: str, scratch: Path) -> Entry:
+    kind = entry_kind(name)
+    if kind == "system":
+        booted = build_system(name, scratch, guest)
+        return Entry(booted.ours, booted.qemu, None, booted.says)
+    elf = build_program(name, scratch, guest)
+    native = [str(build_native(name, scratch))] if kind == "cpu" else None
+    return Entry(ours_command(elf, guest), qemu_command(elf, guest), native, f"{name} ok ")
+
+
 def _median(figures: list[Figure]) -> Figure:
-    cpu = statistics.median(f.cpu_s for f in figures)
-    return Figure(round(cpu, 3), round(statistics.median(f.wall_s for f in figures), 3))
+    cpu, wall = (statistics.median(values) for values in zip(*((f.cpu_s, f.wall_s) for f in figures), strict=True))
+    return Figure(round(cpu, 3), round(wall, 3), round(max(f.peak_mib for f in figures), 1))
 
 
-def run(names: list[str], runs: int, progress: Callable[[Row], None]) -> list[Row]:
-    """Time each named program `runs` times in both, alternating.
+def _less(figure: Figure, base: Figure) -> Figure:
+    """Return what a run took beyond the base; a difference that noise has eaten counts as the shortest time."""
+    cpu, wall = max(figure.cpu_s - base.cpu_s, SHORTEST_S), max(figure.wall_s - base.wall_s, SHORTEST_S)
+    return Figure(round(cpu, 3), round(wall, 3), figure.peak_mib)
+
+
+def _measure(entry: Entry, runs: int) -> tuple[Figure, Figure, Figure | None]:
+    ours, qemu, native = [], [], []
+    for _ in range(runs):
+        ours.append(_once(entry.ours, entry.says))
+        qemu.append(_once(entry.qemu, entry.says))
+        if entry.native:
+            native.append(_once(entry.native, entry.says))
+    return _median(ours), _median(qemu), _median(native) if native else None
+
+
+def _row(guest: str, name: str, ours: Figure, qemu: Figure, native: Figure | None) -> Row:
+    ratio, wall = round(qemu.cpu_s / ours.cpu_s, 2), round(qemu.wall_s / ours.wall_s, 2)
+    share = round(native.cpu_s / ours.cpu_s, 3) if native else None
+    return Row(guest, name, entry_kind(name), ours, qemu, ratio, wall, share)
+
+
+def run(names: list[str], guests: list[str], runs: int, progress: Callable[[Row], None]) -> list[Row]:
+    """Time each named entry `runs` times on each guest in both, alternating; empty lists mean all.
 
     Raises:
-        L4vmError: a program does not build, does not end, or computes something else.
+        L4vmError: an entry is unknown, does not build, does not end, or computes something else.
     """
+    chosen = names or entry_names()
+    kinds = {name: entry_kind(name) for name in chosen}
     rows = []
-    with tempfile.TemporaryDirectory() as scratch:
-        for name in names or program_names():
-            elf = build_program(name, Path(scratch))
-            ours: list[Figure] = []
-            qemu: list[Figure] = []
-            for _ in range(runs):
-                ours.append(_once(ours_command(elf)))
-                qemu.append(_once(qemu_command(elf)))
-            a, b = _median(ours), _median(qemu)
-            rows.append(Row("leon3", name, a, b, round(b.cpu_s / a.cpu_s, 2)))
-            progress(rows[-1])
+    for guest in guests or list(MACHINES):
+        base: tuple[Figure, Figure] | None = None
+        with tempfile.TemporaryDirectory() as folder:
+            for name in chosen:
+                if kinds[name] == "system" and base is None:
+                    base = _measure(_entry(BOOT, guest, Path(folder)), runs)[:2]
+                if name == BOOT and base:
+                    ours, qemu, native = *base, None
+                else:
+                    ours, qemu, native = _measure(_entry(name, guest, Path(folder)), runs)
+                    if kinds[name] == "system" and base:
+                        ours, qemu = _less(ours, base[0]), _less(qemu, base[1])
+                rows.append(_row(guest, name, ours, qemu, native))
+                progress(rows[-1])
     return rows
 
 
+def _mean(values: list[float]) -> float:
+    return math.exp(statistics.fmean(math.log(max(value, SHORTEST_S)) for value in values))
+
+
+def means(rows: list[Row]) -> list[Row]:
+    """Return for each guest and kind the row of geometric means: of seconds, ratios and shares."""
+    out = []
+    for guest, kind in dict.fromkeys((row.guest, row.kind) for row in rows):
+        group = [row for row in rows if (row.guest, row.kind) == (guest, kind)]
+        ours, qemu = (
+            Figure(
+                round(_mean([f.cpu_s for f in side]), 3),
+                round(_mean([f.wall_s for f in side]), 3),
+                max(f.peak_mib for f in side),
+            )
+            for side in ([row.ours for row in group], [row.qemu for row in group])
+        )
+        shares = [row.native_share for row in group if row.native_share is not None]
+        ratio, wall = _mean([row.ratio for row in group]), _mean([row.wall_ratio for row in group])
+        share = round(_mean(shares), 3) if shares else None
+        out.append(Row(guest, MEAN, kind, ours, qemu, round(ratio, 2), round(wall, 2), share))
+    return out
+
+
 def to_json(rows: list[Row]) -> str:
-    """Return the rows as JSON text: a list of {guest, benchmark, ours, qemu, ratio}."""
+    """Return rows as JSON text: a list of {guest, benchmark, kind, ours, qemu, ratio, wall_ratio, native_share}."""
     return json.dumps([asdict(row) for row in rows], indent=2) + "\n"

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """`l4vm bench`: figures of our own beside a peer's, from the same run.
 
-l4vm bench translator [--json FILE] [--runs N] [--only NAME]   CPU programs, here and in QEMU
+    l4vm bench translator                             everything, here and in QEMU
+    l4vm bench translator --json FILE                 the rows, and a chart of them beside: FILE with .svg
+    l4vm bench translator --guest leon3 --only crc    --guest, --kind and --only may be given again
+
+Every result is checked; a wrong one ends the run.
 """
 
 from __future__ import annotations
@@ -9,8 +13,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.table import Table
 
-from l4vm.bench.translator import Row, run, to_json
+from l4vm.bench.chart import draw
+from l4vm.bench.programs import MACHINES
+from l4vm.bench.translator import MEAN, Row, entry_kind, entry_names, means, run, to_json
+from l4vm.errors import L4vmError
+
+KINDS = ("cpu", "system", "slow")
+COLUMNS = ("guest", "kind", "benchmark", "ours s", "QEMU s", "ratio", "wall", "of native", "MiB")
 
 
 @click.group(name="bench", help=__doc__)
@@ -18,18 +30,58 @@ def command() -> None:
     """Benchmarks."""
 
 
+def cells(row: Row) -> list[str]:
+    """Return the row as the table shows it, in the order of COLUMNS."""
+    share = "" if row.native_share is None else f"{row.native_share:.1%}"
+    figures = [f"{row.ours.cpu_s:.3f}", f"{row.qemu.cpu_s:.3f}", f"{row.ratio:.2f}", f"{row.wall_ratio:.2f}"]
+    return [row.guest, row.kind, row.benchmark, *figures, share, f"{row.ours.peak_mib:.0f}"]
+
+
+def show(rows: list[Row]) -> None:
+    """Print the table: kind by kind, the means in bold behind their kind."""
+    table = Table()
+    for number, name in enumerate(COLUMNS):
+        table.add_column(name, justify="left" if number < 3 else "right", no_wrap=True)
+    for row in rows:
+        is_mean = row.benchmark == MEAN
+        table.add_row(*cells(row), style="bold" if is_mean else None, end_section=is_mean)
+    Console().print(table)
+
+
+def grouped(rows: list[Row]) -> list[Row]:
+    """Return the rows guest by guest and kind by kind, each kind's means behind it."""
+    out = []
+    for mean in means(rows):
+        out += [row for row in rows if (row.guest, row.kind) == (mean.guest, mean.kind)]
+        out.append(mean)
+    return out
+
+
 @command.command()
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the rows to this file.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the rows here, a chart beside.")
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 100), help="Runs of each.")
-@click.option("--only", multiple=True, help="Only this program; may be given again.")
-def translator(json_path: Path | None, runs: int, only: tuple[str, ...]) -> None:
-    """Time bare LEON3 programs in the translator and in qemu-system-sparc, alternating."""
-    click.echo(f"{'guest':<8}{'benchmark':<12}{'ours CPU s':>12}{'QEMU CPU s':>12}{'ratio':>8}")
+@click.option("--only", multiple=True, help="Only this entry.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only entries of this kind.")
+@click.option("--guest", "guests", multiple=True, type=click.Choice(list(MACHINES)), help="Only this guest.")
+def translator(
+    json_path: Path | None, runs: int, only: tuple[str, ...], kinds: tuple[str, ...], guests: tuple[str, ...]
+) -> None:
+    """Time guest programs in the translator and in QEMU, alternating.
 
-    def show(row: Row) -> None:
-        figures = f"{row.ours.cpu_s:>12.3f}{row.qemu.cpu_s:>12.3f}{row.ratio:>8.2f}"
-        click.echo(f"{row.guest:<8}{row.benchmark:<12}{figures}")
+    cpu: bare programs that compute. system: Linux that boots, forks, maps ... slow: bare programs
+    that repeat one slow event. Above 1 in `ratio` we are faster.
+    """
+    names = [name for name in only or entry_names() if not kinds or entry_kind(name) in kinds]
+    if not names:
+        raise L4vmError("no entry is left", "--only and --kind exclude each other here")
+    if json_path and json_path.suffix == ".svg":
+        raise L4vmError(f"--json {json_path}: the chart would replace it", "give it another suffix, such as .json")
 
-    rows = run(list(only), runs, show)
+    def say(row: Row) -> None:
+        click.echo(f"{row.guest} {row.benchmark}: {row.ratio:.2f}", err=True)
+
+    rows = grouped(run(names, list(guests), runs, say))
+    show(rows)
     if json_path:
         json_path.write_text(to_json(rows), encoding="utf-8")
+        json_path.with_suffix(".svg").write_text(draw(rows), encoding="utf-8")

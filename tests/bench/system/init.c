@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only process of a benchmarked Linux: does one thing COUNT times, says so, and ends the machine.
+ *
+ *     init NAME COUNT      NAME is one of those in `works`; the kernel takes both from its command line, behind "--"
+ *
+ * It says "NAME ok COUNT" when every call succeeded and every count came out, else "NAME BAD DETAIL".
+ * Source: the Linux manual pages of the calls, section 2; syscall tables of both architectures.
+ */
+#include "call.h"
+
+#ifdef __sparc__
+enum { CALL_EXECVE = 59, CALL_WAIT4 = 7, CALL_PIPE2 = 321, CALL_MMAP2 = 56, CALL_MUNMAP = 73, CALL_REBOOT = 55, CALL_SETITIMER = 83, CALL_RT_SIGACTION = 102 };
+/* A handler without SA_SIGINFO ends in call 216; it returns 8 bytes behind the address that the kernel is given. */
+__asm__(".globl back\nback:\n\tnop\n\tnop\n\tmov 216, %g1\n\tta 0x10\n");
+void back(void);
+#define SIGACTION(number, action) call(CALL_RT_SIGACTION, number, (long)(action), 0, (long)back, 8, 0)
+#else
+enum { CALL_EXECVE = 11, CALL_WAIT4 = 114, CALL_PIPE2 = 317, CALL_MMAP2 = 192, CALL_MUNMAP = 91, CALL_REBOOT = 88, CALL_SETITIMER = 104, CALL_RT_SIGACTION = 173 };
+#define SIGACTION(number, action) call(CALL_RT_SIGACTION, number, (long)(action), 0, 8, 0, 0)
+#endif
+enum { CALL_FORK = 2, CALL_GETPID = 20, CALL_PAUSE = 29, CALL_KILL = 37 };
+enum { SIGALRM = 14, SIGTERM = 15, PROT_READ_WRITE = 3, MAP_PRIVATE_ANONYMOUS = 0x22, AREA_BYTES = 65536, PAGE_BYTES = 4096, TICK_US = 4000 };
+enum { REBOOT_RESTART = 0x01234567, REBOOT_MAGIC2 = 672274793 };
+#define REBOOT_MAGIC1 (long)0xfee1dead
+#define CALL0(number) call(number, 0, 0, 0, 0, 0, 0)
+#define CALL1(number, a) call(number, (long)(a), 0, 0, 0, 0, 0)
+#define CALL3(number, a, b, c) call(number, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+
+struct action {
+    void (*handler)(int);
+    unsigned long words[4]; /* flags, restorer, mask: none of them used */
+};
+
+static volatile long signals;
+static char *own_name;
+
+static void count_signal(int number)
+{
+    (void)number;
+    signals++;
+}
+
+static void handle(int number)
+{
+    static struct action action = {.handler = count_signal};
+    SIGACTION(number, &action);
+}
+
+/* As in a shell: a child is told by its number, for SPARC gives 0 in another register. */
+static long fork_child(long parent)
+{
+    long child = CALL0(CALL_FORK);
+    return CALL0(CALL_GETPID) == parent ? child : 0;
+}
+
+static __attribute__((noreturn)) void leave(int status)
+{
+    for (;;)
+        CALL1(CALL_EXIT, status);
+}
+
+/* Each returns 0, or what went wrong. */
+static long work_boot(long count)
+{
+    (void)count;
+    return 0;
+}
+
+static long work_fork_exec(long count)
+{
+    char *arguments[] = {own_name, (char *)"child", 0}, *nothing[] = {0};
+    long own = CALL0(CALL_GETPID);
+    while (count--) {
+        int status = -1;
+        long child = fork_child(own);
+        if (!child) {
+            CALL3(CALL_EXECVE, own_name, arguments, nothing);
+            leave(1);
+        }
+        if (child < 0 || call(CALL_WAIT4, child, (long)&status, 0, 0, 0, 0) != child || status != 7 << 8)
+            return child < 0 ? child : status;
+    }
+    return 0;
+}
+
+static long work_pipe(long count)
+{
+    int there[2], back_again[2];
+    long own = CALL0(CALL_GETPID), failed = 0, turns;
+    char byte = 0;
+    if (CALL3(CALL_PIPE2, there, 0, 0) || CALL3(CALL_PIPE2, back_again, 0, 0))
+        return -1;
+    long child = fork_child(own);
+    if (child < 0)
+        return child;
+    for (turns = count; turns && !failed; turns--) {
+        if (!child)
+            failed = CALL3(CALL_READ, there[0], &byte, 1) != 1 || (byte++, CALL3(CALL_WRITE, back_again[1], &byte, 1)) != 1;
+        else
+            failed = CALL3(CALL_WRITE, there[1], &byte, 1) != 1 || CALL3(CALL_READ, back_again[0], &byte, 1) != 1;
+    }
+    if (!child)
+        leave(0);
+    return failed || byte != (char)count;
+}
+
+static long work_mmap(long count)
+{
+    long sum = 0;
+    for (long turn = 0; turn < count; turn++) {
+        long area = call(CALL_MMAP2, 0, AREA_BYTES, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+        if (area < 0 && area > -PAGE_BYTES)
+            return area;
+        volatile char *page = (volatile char *)area;
+        for (long at = 0; at < AREA_BYTES; at += PAGE_BYTES)
+            sum += page[at]++;
+        if (CALL3(CALL_MUNMAP, area, AREA_BYTES, 0))
+            return -1;
+    }
+    return sum;
+}
+
+static long work_signal(long count)
+{
+    long own = CALL0(CALL_GETPID);
+    handle(SIGTERM);
+    for (long turn = 0; turn < count; turn++)
+        if (CALL3(CALL_KILL, own, SIGTERM, 0))
+            return -1;
+    return signals - count;
+}
+
+static long work_syscall(long count)
+{
+    long wrong = 0;
+    while (count--)
+        wrong |= CALL0(CALL_GETPID) - 1;
+    return wrong;
+}
+
+/* A tick may be lost while the machine is late; none comes too often. */
+static long work_ticks(long count)
+{
+    static long interval[4] = {0, TICK_US, 0, TICK_US};
+    handle(SIGALRM);
+    if (CALL3(CALL_SETITIMER, 0, interval, 0))
+        return -1;
+    while (signals < count)
+        CALL0(CALL_PAUSE);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    long (*run)(long count);
+} works[] = {{"boot", work_boot},     {"fork_exec", work_fork_exec}, {"pipe", work_pipe},  {"mmap", work_mmap},
+             {"signal", work_signal}, {"syscall", work_syscall},     {"ticks", work_ticks}};
+
+static int is_same(const char *a, const char *b)
+{
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+static long length(const char *text)
+{
+    long n = 0;
+    while (text[n])
+        n++;
+    return n;
+}
+
+static void put(const char *text)
+{
+    CALL3(CALL_WRITE, 1, text, length(text));
+}
+
+static void put_number(long value)
+{
+    char digits[24], *at = digits + sizeof digits - 1;
+    unsigned long rest = value < 0 ? -(unsigned long)value : (unsigned long)value;
+    *at = 0;
+    do
+        *--at = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        *--at = '-';
+    put(at);
+}
+
+static long number_of(const char *text)
+{
+    long value = 0;
+    for (; *text >= '0' && *text <= '9'; text++)
+        value = value * 10 + (*text - '0');
+    return value;
+}
+
+void program(int argc, char **argv)
+{
+    own_name = argv[0];
+    if (argc == 2 && is_same(argv[1], "child"))
+        leave(7);
+    for (unsigned i = 0; i < sizeof works / sizeof works[0] && argc == 3; i++) {
+        if (!is_same(argv[1], works[i].name))
+            continue;
+        long count = number_of(argv[2]), wrong = works[i].run(count);
+        put(works[i].name);
+        put(wrong ? " BAD " : " ok ");
+        put_number(wrong ? wrong : count);
+        put("\n");
+    }
+    call(CALL_REBOOT, REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_RESTART, 0, 0, 0);
+    leave(1);
+}
