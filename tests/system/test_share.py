@@ -29,6 +29,7 @@ COPY_BYTES = 1024 * int(os.environ.get("SHARE_COPY_KIB", "1024"))
 PATTERN = bytes((i * i >> 7 ^ i) & 255 for i in range(COPY_BYTES))
 RECIPES = {"leon0": "leon3-linux", "ppc0": "bamboo-linux"}
 KERNELS_OWN = "random: crng init done\n"  # comes when it comes
+MOUNT = "mkdir /both; mount -t ext2 -o ro /dev/vdb /both; mount -t ext2 /dev/vda /mnt"
 WAIT_S = 600.0
 
 
@@ -63,7 +64,7 @@ def share(built: Callable[[str], Manifest], tmp_path_factory: pytest.TempPathFac
         for name in RECIPES:
             talk.wait_for(name, rb"\n# ", WAIT_S)
         for name in RECIPES:
-            command(talk, name, "mkdir /both; mount -t ext2 -o ro /dev/vdb /both; mount -t ext2 /dev/vda /mnt")
+            command(talk, name, MOUNT)
         yield talk
 
 
@@ -110,8 +111,22 @@ def test_written_file_is_there_after_the_guest_rebooted_itself(share: Talk) -> N
         behind = len(share.text[name])
         share.connection.send(name, b"reboot\n")
         share.wait_for(name, rb"Linux version[^$]*\n# ", WAIT_S, behind)
-        command(share, name, "mkdir /both; mount -t ext2 -o ro /dev/vdb /both; mount -t ext2 /dev/vda /mnt")
+        command(share, name, MOUNT)
         assert command(share, name, "cat /mnt/note") == f"kept by {name}\n"
+    assert_no_deadline_was_missed(share)
+
+
+def test_guest_that_is_restarted_while_it_writes_finds_what_it_had_written(share: Talk) -> None:
+    command(share, "ppc0", "echo before > /mnt/before; sync")
+    write = "dd if=/dev/zero of=/mnt/zeros bs=65536 count=8 2>/dev/null"
+    behind = start(share, "ppc0", f"while {write}; do sync; echo again; done")
+    share.wait_for("ppc0", rb"again\r\nagain", WAIT_S, behind)
+    behind = len(share.text["ppc0"])
+    assert share.task("ppc0", wire.TaskAction.RESTART) is wire.ReplyStatus.OK
+    share.wait_for("ppc0", rb"\n# ", WAIT_S, behind)
+    command(share, "ppc0", MOUNT)
+    assert command(share, "ppc0", "cat /mnt/before") == "before\n"
+    command(share, "ppc0", "rm /mnt/zeros; sync")
     assert_no_deadline_was_missed(share)
 
 
