@@ -329,6 +329,18 @@ static void jump_flush(struct xl_cpu *cpu)
 {
     for (unsigned i = 0; i < XL_JUMP_ENTRIES; i++)
         cpu->jump[i].code = NULL, cpu->jump[i].pc = 1;
+    memset(cpu->jump_pages, 0, sizeof cpu->jump_pages);
+}
+
+static void jump_flush_page(struct xl_cpu *cpu, uint32_t page)
+{
+    uint64_t bit, *word = xl_jump_page(cpu, page, &bit);
+
+    for (uint32_t pc = page; *word & bit && pc - page < XL_PAGE_BYTES; pc += 4) {
+        struct xl_jump_entry *j = &cpu->jump[xl_jump_index(pc)];
+        if (j->pc == pc)
+            j->code = NULL, j->pc = 1;
+    }
 }
 
 void xl_tlb_flush(struct xl_cpu *cpu, int mmu)
@@ -359,9 +371,7 @@ void xl_tlb_flush_page(struct xl_cpu *cpu, int mmu, gva_t va)
         xl_window_check(cpu, (unsigned)m, page, XL_PAGE_BYTES);
     }
     cpu->itlb[(va.v >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)].pa = UINT64_MAX;
-    for (unsigned i = 0; i < XL_JUMP_ENTRIES; i++)
-        if ((cpu->jump[i].pc & ~XL_PAGE_MASK) == page)
-            cpu->jump[i].code = NULL, cpu->jump[i].pc = 1;
+    jump_flush_page(cpu, page);
 }
 
 /* A page got its first block: stores to it must come to xl_slow_store from now on. */

@@ -192,8 +192,11 @@ static void jump_fill(struct xl_cpu *cpu, uint32_t number)
 {
     const struct xl_block *b = &cpu->vm->block[number];
 
-    if (!(cpu->vm->config.switches & XL_NO_JUMP_CACHE) && b->npc == b->pc + cpu->guest->insn_bytes)
-        cpu->jump[(b->pc >> 2) & (XL_JUMP_ENTRIES - 1)] = (struct xl_jump_entry){b->pc, b->mode, cpu->vm->port.code_rx + b->code_offset};
+    if (cpu->vm->config.switches & XL_NO_JUMP_CACHE || b->npc != b->pc + cpu->guest->insn_bytes)
+        return;
+    uint64_t bit, *word = xl_jump_page(cpu, b->pc, &bit);
+    *word |= bit;
+    cpu->jump[xl_jump_index(b->pc)] = (struct xl_jump_entry){b->pc, b->mode, cpu->vm->port.code_rx + b->code_offset};
 }
 
 /* Attention has taken the budget away: then the run loop looks around. */

@@ -65,7 +65,7 @@ bool ppc_mmu_walk(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsigned
     return true;
 }
 
-/* Drop what the core may have cached of an entry that goes. An entry of another PID is in no cache: a new PID empties them. */
+/* Drop what the core may have cached of an entry that goes. An entry of another PID is in no cache. */
 static void forget(struct xl_cpu *cpu, const struct ppc_tlb *e)
 {
     if (!(e->page & V) || (e->page >> SIZE_SHIFT & 15) > SIZE_MAX_CODE || (e->tid && e->tid != ppc_of(cpu)->pid))
@@ -77,6 +77,27 @@ static void forget(struct xl_cpu *cpu, const struct ppc_tlb *e)
     }
     for (uint32_t i = 0; i < pages; i++)
         xl_tlb_flush_page(cpu, -1, (gva_t){first + (i << 12)});
+}
+
+/* Entries of the old process go from the core's caches; what those of the new one cover is walked again. */
+static void forget_process(struct xl_cpu *cpu)
+{
+    const struct ppc_cpu *s = ppc_of(cpu);
+
+    for (unsigned i = 0; i < PPC_TLB_ENTRIES; i++)
+        if (s->tlb[i].tid)
+            forget(cpu, &s->tlb[i]);
+}
+
+void ppc_pid_set(struct xl_cpu *cpu, uint32_t pid)
+{
+    struct ppc_cpu *s = ppc_of(cpu);
+
+    if (s->pid == pid)
+        return;
+    forget_process(cpu);
+    s->pid = pid;
+    forget_process(cpu);
 }
 
 /* tlbwe: word 0 takes the TID from MMUCR's low byte. */

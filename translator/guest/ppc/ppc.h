@@ -138,6 +138,7 @@ bool ppc_reg_set(struct xl_cpu *cpu, unsigned index, uint64_t value);
 enum ppc_walk_fault { WALK_MISS = 1, WALK_RIGHTS };
 bool ppc_mmu_walk(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsigned mmu, struct mmu_walk *out);
 void ppc_mmu_reset(struct xl_cpu *cpu);
+void ppc_pid_set(struct xl_cpu *cpu, uint32_t pid);
 uint64_t ppc_tlb_read(struct xl_cpu *cpu, uint64_t index, uint64_t word);
 uint64_t ppc_tlb_write(struct xl_cpu *cpu, uint64_t index, uint64_t word, uint64_t value);
 uint64_t ppc_tlb_search(struct xl_cpu *cpu, uint64_t va); /* index, or bit 32 for none */

@@ -256,8 +256,10 @@ bool ppc_reg_get(struct xl_cpu *cpu, unsigned index, uint64_t *value)
 /* What decides translation or time goes the way of its instruction. */
 static void word_set(struct xl_cpu *cpu, uint32_t off, uint32_t word)
 {
-    if (off == PPC_OFF(pid) && ppc_of(cpu)->pid != word)
-        xl_tlb_flush(cpu, -1);
+    if (off == PPC_OFF(pid)) {
+        ppc_pid_set(cpu, word);
+        return;
+    }
     xl_cpu_env(cpu)->bank[0][off / 4] = word;
     if (off == PPC_OFF(tsr) || off == PPC_OFF(tcr))
         ppc_timers_update(cpu);

@@ -127,11 +127,7 @@ static uint64_t spr_write(struct xl_cpu *cpu, uint64_t number, uint64_t value)
     struct ppc_cpu *s = ppc_of(cpu);
 
     switch (number) {
-    case SPR_PID:
-        if (s->pid != (value & 255))
-            xl_tlb_flush(cpu, -1);
-        s->pid = value & 255;
-        break;
+    case SPR_PID: ppc_pid_set(cpu, value & 255); break;
     case SPR_DBSR: s->dbsr &= ~(uint32_t)value; break;
     case SPR_MCSR: s->mcsr &= ~(uint32_t)value; break;
     case SPR_DBCR0: debug_control_set(cpu, (uint32_t)value); break;

@@ -67,9 +67,14 @@ static unsigned fetch_mmu(uint32_t mode)
     return (mode & PPC_MODE_IS ? 2 : 0) | (mode & PPC_MODE_PR);
 }
 
+static unsigned data_mmu(uint32_t mode)
+{
+    return (mode & PPC_MODE_DS ? 2 : 0) | (mode & PPC_MODE_PR);
+}
+
 unsigned ppc_mmu_data(const struct xl_ctx *x)
 {
-    return (x->mode & PPC_MODE_DS ? 2 : 0) | (x->mode & PPC_MODE_PR);
+    return data_mmu(x->mode);
 }
 
 static void translate(struct xl_ctx *x, uint32_t word)
@@ -261,6 +266,7 @@ const struct xl_guest xl_guest_ppc = {
     .translate = translate,
     .walk = ppc_mmu_walk,
     .fetch_mmu = fetch_mmu,
+    .data_mmu = data_mmu,
     .deliver_fault = ppc_deliver_fault,
     .deliver_exception = ppc_deliver_exception,
     .take_interrupt = ppc_take_interrupt,
