@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from click.testing import CliRunner
 
+from l4vm.bench.breakdown import PARTS, REST, part_of
 from l4vm.bench.chart import draw
 from l4vm.bench.translator import MEAN, Figure, Row, _less, entry_kind, entry_names, means, to_json
 from l4vm.cli.bench import command, grouped
@@ -59,7 +60,22 @@ def test_chart_is_an_svg_with_a_bar_for_each_row() -> None:
 
 def test_what_boot_takes_is_taken_off_but_never_all() -> None:
     rest = _less(Figure(1.5, 2.0, 40), Figure(0.5, 3.0, 30))
-    assert (rest.cpu_s, rest.wall_s, rest.peak_mib) == (1.0, 0.001, 40)
+    assert (rest.cpu_s, rest.wall_s, rest.peak_mib) == (1.0, 0.01, 40)
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("/x/translator/rt/mem.c:12", "memory"),
+        ("/x/translator/rt/run.c:1", "dispatch"),
+        ("/x/translator/guest/ppc/mmu.c:9", "memory"),
+        ("/x/translator/guest/ppc/fpu_math.c:9", "guest's helpers"),
+        ("??:0", REST),
+    ],
+)
+def test_a_source_file_belongs_to_a_part_of_the_work(line: str, part: str) -> None:
+    assert part_of(line) == part
+    assert part in PARTS
 
 
 def test_every_entry_has_a_kind() -> None:

@@ -33,7 +33,7 @@ COUNTS = {
     "pipe": {"leon3": 20000, "bamboo": 30000},
     "signal": {"leon3": 60000, "bamboo": 400000},
     "syscall": {"leon3": 5000000, "bamboo": 4000000},
-    "ticks": {"leon3": 500, "bamboo": 500},
+    "ticks": {"leon3": 1500, "bamboo": 1500},
 }
 
 

@@ -23,13 +23,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from l4vm.bench.breakdown import Breakdown, break_down
 from l4vm.bench.programs import MACHINES, build_native, build_program, kind_of, program_names
 from l4vm.bench.system import BOOT, build_system, system_names
 from l4vm.errors import L4vmError
 
 TIMEOUT_S = 120
 MEAN = "geometric mean"
-SHORTEST_S = 0.001
+SHORTEST_S = 0.01
 LOOK_S, LOOKS_A_PEAK = 0.002, 25
 
 
@@ -47,7 +48,8 @@ class Row:
     """One entry on one guest, or the geometric mean of a kind.
 
     ratio, wall_ratio: QEMU's CPU or wall seconds / ours; above 1 we are faster. native_share: CPU
-    seconds of the same C compiled for the workstation / ours; kind "cpu" only.
+    seconds of the same C compiled for the workstation / ours; kind "cpu" only. breakdown: where our
+    time went in a further run, if that was asked for.
     """
 
     guest: str
@@ -58,6 +60,7 @@ class Row:
     ratio: float
     wall_ratio: float
     native_share: float | None = None
+    breakdown: Breakdown | None = None
 
 
 @dataclass(frozen=True)
@@ -167,13 +170,18 @@ def _measure(entry: Entry, runs: int) -> tuple[Figure, Figure, Figure | None]:
     return _median(ours), _median(qemu), _median(native) if native else None
 
 
-def _row(guest: str, name: str, ours: Figure, qemu: Figure, native: Figure | None) -> Row:
+def _row(
+    guest: str, name: str, figures: tuple[Figure, Figure, Figure | None], breakdown: Breakdown | None
+) -> Row:
+    ours, qemu, native = figures
     ratio, wall = round(qemu.cpu_s / ours.cpu_s, 2), round(qemu.wall_s / ours.wall_s, 2)
     share = round(native.cpu_s / ours.cpu_s, 3) if native else None
-    return Row(guest, name, entry_kind(name), ours, qemu, ratio, wall, share)
+    return Row(guest, name, entry_kind(name), ours, qemu, ratio, wall, share, breakdown)
 
 
-def run(names: list[str], guests: list[str], runs: int, progress: Callable[[Row], None]) -> list[Row]:
+def run(
+    names: list[str], guests: list[str], runs: int, progress: Callable[[Row], None], *, broken_down: bool = False
+) -> list[Row]:
     """Time each named entry `runs` times on each guest in both, alternating; empty lists mean all.
 
     Raises:
@@ -183,20 +191,26 @@ def run(names: list[str], guests: list[str], runs: int, progress: Callable[[Row]
     kinds = {name: entry_kind(name) for name in chosen}
     rows = []
     for guest in guests or list(MACHINES):
-        base: tuple[Figure, Figure] | None = None
+        boot: tuple[Figure, Figure, Figure | None] | None = None
         with tempfile.TemporaryDirectory() as folder:
             for name in chosen:
-                if kinds[name] == "system" and base is None:
-                    base = _measure(_entry(BOOT, guest, Path(folder)), runs)[:2]
-                if name == BOOT and base:
-                    ours, qemu, native = *base, None
+                scratch = Path(folder)
+                if kinds[name] == "system" and boot is None:
+                    boot = _measure(_entry(BOOT, guest, scratch), runs)
+                entry = _entry(name, guest, scratch)
+                if kinds[name] == "system" and boot:
+                    figures = boot if name == BOOT else _beyond(_measure(entry, runs), boot)
                 else:
-                    ours, qemu, native = _measure(_entry(name, guest, Path(folder)), runs)
-                    if kinds[name] == "system" and base:
-                        ours, qemu = _less(ours, base[0]), _less(qemu, base[1])
-                rows.append(_row(guest, name, ours, qemu, native))
+                    figures = _measure(entry, runs)
+                rows.append(_row(guest, name, figures, break_down(entry.ours, scratch) if broken_down else None))
                 progress(rows[-1])
     return rows
+
+
+def _beyond(
+    whole: tuple[Figure, Figure, Figure | None], boot: tuple[Figure, Figure, Figure | None]
+) -> tuple[Figure, Figure, None]:
+    return _less(whole[0], boot[0]), _less(whole[1], boot[1]), None
 
 
 def _mean(values: list[float]) -> float:
@@ -224,5 +238,5 @@ def means(rows: list[Row]) -> list[Row]:
 
 
 def to_json(rows: list[Row]) -> str:
-    """Return rows as JSON text: a list of {guest, benchmark, kind, ours, qemu, ratio, wall_ratio, native_share}."""
+    """Return rows as JSON text: a list of {guest, benchmark, kind, ours, qemu, ratio, wall_ratio, ...}."""
     return json.dumps([asdict(row) for row in rows], indent=2) + "\n"

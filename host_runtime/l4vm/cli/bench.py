@@ -16,6 +16,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from l4vm.bench.breakdown import PARTS
 from l4vm.bench.chart import draw
 from l4vm.bench.programs import MACHINES
 from l4vm.bench.translator import MEAN, Row, entry_kind, entry_names, means, run, to_json
@@ -23,6 +24,8 @@ from l4vm.errors import L4vmError
 
 KINDS = ("cpu", "system", "slow")
 COLUMNS = ("guest", "kind", "benchmark", "ours s", "QEMU s", "ratio", "wall", "of native", "MiB")
+COUNTED = ("insns", "blocks", "regions", "chained", "exits", "tlb_misses", "windows_mapped", "windows_dropped", "mmio")
+FILE_COLUMNS = 160
 
 
 @click.group(name="bench", help=__doc__)
@@ -45,7 +48,31 @@ def show(rows: list[Row]) -> None:
     for row in rows:
         is_mean = row.benchmark == MEAN
         table.add_row(*cells(row), style="bold" if is_mean else None, end_section=is_mean)
-    Console().print(table)
+    screen().print(table)
+
+
+def screen() -> Console:
+    """Return the console for tables: a terminal's own width, or one that a file's lines may have."""
+    console = Console()
+    return console if console.is_terminal else Console(width=FILE_COLUMNS)
+
+
+def show_breakdown(rows: list[Row]) -> None:
+    """Print where our time went: shares by part of the work, then what the translator counted."""
+    shares, counts = Table(), Table()
+    for table, names in ((shares, PARTS), (counts, COUNTED)):
+        table.add_column("guest", no_wrap=True)
+        table.add_column("benchmark", no_wrap=True)
+        for name in (*names, "host bytes/insn") if table is counts else names:
+            table.add_column(name.replace("_", " "), justify="right")
+    for row in rows:
+        if row.breakdown:
+            found = row.breakdown.counts
+            density = found["host_bytes"] / max(found["blocks_translated_insns"], 1)
+            shares.add_row(row.guest, row.benchmark, *(f"{row.breakdown.shares[part]:.1%}" for part in PARTS))
+            counts.add_row(row.guest, row.benchmark, *(f"{found[name]:,}" for name in COUNTED), f"{density:.1f}")
+    screen().print(shares)
+    screen().print(counts)
 
 
 def grouped(rows: list[Row]) -> list[Row]:
@@ -63,8 +90,14 @@ def grouped(rows: list[Row]) -> list[Row]:
 @click.option("--only", multiple=True, help="Only this entry.")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only entries of this kind.")
 @click.option("--guest", "guests", multiple=True, type=click.Choice(list(MACHINES)), help="Only this guest.")
+@click.option("--breakdown", is_flag=True, help="One more run of each of ours: where its time goes.")
 def translator(
-    json_path: Path | None, runs: int, only: tuple[str, ...], kinds: tuple[str, ...], guests: tuple[str, ...]
+    json_path: Path | None,
+    runs: int,
+    only: tuple[str, ...],
+    kinds: tuple[str, ...],
+    guests: tuple[str, ...],
+    breakdown: bool,
 ) -> None:
     """Time guest programs in the translator and in QEMU, alternating.
 
@@ -80,8 +113,10 @@ def translator(
     def say(row: Row) -> None:
         click.echo(f"{row.guest} {row.benchmark}: {row.ratio:.2f}", err=True)
 
-    rows = grouped(run(names, list(guests), runs, say))
+    rows = grouped(run(names, list(guests), runs, say, broken_down=breakdown))
     show(rows)
+    if breakdown:
+        show_breakdown(rows)
     if json_path:
         json_path.write_text(to_json(rows), encoding="utf-8")
         json_path.with_suffix(".svg").write_text(draw(rows), encoding="utf-8")
