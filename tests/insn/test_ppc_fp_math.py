@@ -29,7 +29,9 @@ class Fpu(ctypes.Structure):
     _fields_ = (
         ("f", ctypes.c_uint64 * 32),
         ("fpscr", ctypes.c_uint32),
+        ("guard", ctypes.c_uint32),
         ("late_op", ctypes.c_uint32),
+        ("free", ctypes.c_uint32),
         ("late", ctypes.c_uint64 * 3),
     )
 
@@ -51,7 +53,8 @@ def lib(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 
 def fpu(vector: Vector) -> Fpu:
-    made = Fpu(fpscr=vector.fpscr)
+    guard = vector.fpscr & (ppc.XX | ppc.XE | ppc.FEX | 3) != ppc.XX
+    made = Fpu(fpscr=vector.fpscr, guard=guard)
     made.f[0], made.f[1], made.f[2], made.f[3] = BEFORE, vector.a, vector.b, vector.c
     return made
 

@@ -187,6 +187,8 @@ void xl_interp(struct xl_cpu *cpu, const struct ir_block *b)
         case IR_OP_CONST64: v[i] = op->imm; break;
         case IR_OP_GET: v[i] = *word_at(cpu, op->cond, op->off); break;
         case IR_OP_PUT: *word_at(cpu, op->cond, op->off) = (uint32_t)x; break;
+        case IR_OP_GETD: memcpy(&v[i], word_at(cpu, 0, op->off), 8); break;
+        case IR_OP_PUTD: memcpy(word_at(cpu, 0, op->off), &x, 8); break;
         case IR_OP_FLAGS_SET:
             cpu->env.flags_kind = op->cond;
             cpu->env.flags_a = (uint32_t)x;
@@ -200,6 +202,7 @@ void xl_interp(struct xl_cpu *cpu, const struct ir_block *b)
         case IR_OP_CALL: call(cpu, op, v); break;
         case IR_OP_CALLW: v[i] = (uint32_t)call(cpu, op, v); break;
         case IR_OP_CALLD: v[i] = call(cpu, op, v); break;
+        case IR_OP_FP: ((const struct xl_fp *)(uintptr_t)op->imm)->slow(cpu, v[op->arg[2]]); break;
         case IR_OP_INSN:
             if (!begin(cpu, op, v, first))
                 return;

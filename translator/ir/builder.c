@@ -141,6 +141,42 @@ void ir_put(struct xl_ctx *x, unsigned bank, uint32_t off, struct ir_ref value)
         *slot = value.i;
 }
 
+struct ir_ref ir_getd(struct xl_ctx *x, uint32_t off)
+{
+    append(x, IR_OP_GETD)->off = off;
+    return last(x);
+}
+
+static void forget_words(struct xl_ctx *x, uint32_t off, unsigned words)
+{
+    for (unsigned i = 0; i < words; i++) {
+        uint16_t *slot = known_slot(x, 0, off + 4 * i);
+        if (slot)
+            *slot = 0xffff;
+    }
+}
+
+void ir_putd(struct xl_ctx *x, uint32_t off, struct ir_ref value)
+{
+    struct ir_op *op = append(x, IR_OP_PUTD);
+
+    op->off = off;
+    op->arg[0] = value.i;
+    forget_words(x, off, 2);
+}
+
+void ir_fp(struct xl_ctx *x, const struct xl_fp *fp, struct xl_fp_regs regs, uint32_t word)
+{
+    struct ir_ref to = ir_const(x, regs.to | (uint32_t)regs.a << 16), from = ir_const(x, regs.b | (uint32_t)regs.c << 16), what = ir_const(x, word);
+    struct ir_op *op = append(x, IR_OP_FP);
+
+    op->imm = (uint64_t)(uintptr_t)fp;
+    op->arg[0] = to.i;
+    op->arg[1] = from.i;
+    op->arg[2] = what.i;
+    forget_words(x, regs.to, fp->form == XL_FP_SINGLE ? 1 : 2);
+}
+
 static uint32_t fold1(enum ir_opcode op, uint32_t a)
 {
     switch (op) {

@@ -101,6 +101,8 @@ struct ir_ref ir_const(struct xl_ctx *x, uint32_t value);
 struct ir_ref ir_const64(struct xl_ctx *x, uint64_t value);
 struct ir_ref ir_get(struct xl_ctx *x, unsigned bank, uint32_t off);
 void ir_put(struct xl_ctx *x, unsigned bank, uint32_t off, struct ir_ref value);
+struct ir_ref ir_getd(struct xl_ctx *x, uint32_t off);
+void ir_putd(struct xl_ctx *x, uint32_t off, struct ir_ref value);
 struct ir_ref ir_op1(struct xl_ctx *x, enum ir_opcode op, struct ir_ref a);
 struct ir_ref ir_op2(struct xl_ctx *x, enum ir_opcode op, struct ir_ref a, struct ir_ref b);
 struct ir_ref ir_cmp(struct xl_ctx *x, enum ir_cond cond, struct ir_ref a, struct ir_ref b);
@@ -143,6 +145,26 @@ struct xl_helper {
 void ir_call(struct xl_ctx *x, const struct xl_helper *h, unsigned nargs, const struct ir_ref *args);
 struct ir_ref ir_callw(struct xl_ctx *x, const struct xl_helper *h, unsigned nargs, const struct ir_ref *args);
 struct ir_ref ir_calld(struct xl_ctx *x, const struct xl_helper *h, unsigned nargs, const struct ir_ref *args);
+
+/*
+ * A floating-point operation of a guest whose FPU rounds as IEEE 754 wants it. The host computes inline when `guard` is 0 and the result is a normal number that no exception but inexact can
+ * have come with; it then leaves number and operands in `late`, from which the guest finds flags when somebody reads them. Else, and in the interpreter, slow does all of it.
+ *
+ *   guard  word of bank 0, 0 while rounding is to nearest and inexact is recorded already and not trapped
+ *   late   bank 0: word number, 4 bytes free, three operands of 8 bytes as they were
+ */
+enum xl_fp_op { XL_FP_ADD, XL_FP_SUB, XL_FP_MUL, XL_FP_DIV, XL_FP_SQRT /* of the second */, XL_FP_MADD /* first * third + second */, XL_FP_MSUB, XL_FP_NMADD, XL_FP_NMSUB };
+enum xl_fp_form { XL_FP_DOUBLE, XL_FP_SINGLE /* words */, XL_FP_ROUNDED /* singles kept as doubles */ };
+struct xl_fp {
+    const char *name;
+    uint64_t (*slow)(struct xl_cpu *cpu, uint64_t word); /* may raise */
+    uint8_t op, form;
+    uint32_t guard, late, number;
+};
+struct xl_fp_regs {
+    uint16_t to, a, b, c; /* byte offsets in bank 0 */
+};
+void ir_fp(struct xl_ctx *x, const struct xl_fp *fp, struct xl_fp_regs regs, uint32_t word);
 
 void ir_bank(struct xl_ctx *x, unsigned bank, uint32_t off, struct ir_ref at); /* bank 1 or 2 lies at byte off + at of bank 0 from now on */
 void ir_exit(struct xl_ctx *x, uint32_t pc, uint32_t npc);

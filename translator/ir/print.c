@@ -73,6 +73,10 @@ static void print_rest(struct text *t, const struct ir_op *op)
         text_put(t, " ");
         text_put(t, ((const struct xl_helper *)(uintptr_t)op->imm)->name);
         break;
+    case IR_OP_FP:
+        text_put(t, " ");
+        text_put(t, ((const struct xl_fp *)(uintptr_t)op->imm)->name);
+        break;
     case IR_OP_INSN: case IR_OP_EXIT: case IR_OP_EXIT_IF:
         text_put(t, " pc=");
         text_hex(t, op->to.pc, 8);
@@ -115,6 +119,7 @@ static bool is_d(uint8_t opcode, unsigned arg)
     case IR_OP_OR64: case IR_OP_XOR64: return true;
     case IR_OP_SHL64: case IR_OP_SHR64: case IR_OP_SAR64: return arg == 0;
     case IR_OP_ST64: return arg == 1;
+    case IR_OP_PUTD: return true;
     default: return false;
     }
 }

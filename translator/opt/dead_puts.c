@@ -59,6 +59,10 @@ unsigned opt_dead_puts(struct ir_block *b)
             }
             l.flags = true;
             break;
+        case IR_OP_GETD:
+            for (unsigned k = 0; k < 2 && op->off / 4 + k < WORDS; k++)
+                l.word[0][op->off / 4 + k] = false;
+            break;
         case IR_OP_FLAGS_COND: l.flags = false; break;
         case IR_OP_LD:
         case IR_OP_LD64:
@@ -67,6 +71,7 @@ unsigned opt_dead_puts(struct ir_block *b)
         case IR_OP_CALL:
         case IR_OP_CALLW:
         case IR_OP_CALLD:
+        case IR_OP_FP:
         case IR_OP_BANK:
         case IR_OP_EXIT:
         case IR_OP_EXIT_IF:

@@ -142,6 +142,7 @@ struct xl_cpu {
     bool redo;         /* run one instruction in the interpreter before anything else */
     bool in_interp;
     const struct xl_source *source; /* valid while in_interp */
+    uint64_t fp_slow;  /* what the thunk of floating point calls */
     bool faulted;      /* pending, deliver at the run loop */
     struct xl_fault fault;
     bool raised;       /* env.exception is pending */

@@ -88,6 +88,7 @@ struct xl_guest {
     uint32_t insn_bytes;               /* alignment and size of an instruction */
     bool big_endian;
     unsigned mmu_count;                /* mmu indices in use */
+    uint32_t unhomed, unhomed_bytes;   /* registers of bank 0 that FP, GETD and PUTD reach in memory: they have no home in a region */
     const struct xl_reg_name *regs;    /* architectural registers by name, ended by a NULL name; readable through get_reg too */
     void (*reset)(struct xl_cpu *cpu);
     /*

@@ -11,9 +11,7 @@
 
 struct ir_ref ppc_f_get(struct xl_ctx *x, unsigned r)
 {
-    struct ir_ref high = ir_get(x, 0, PPC_FPR(r) + 4), low = ir_get(x, 0, PPC_FPR(r));
-
-    return ir_op2(x, IR_OP_PAIR, high, low);
+    return ir_getd(x, PPC_FPR(r));
 }
 
 static void halves_put(struct xl_ctx *x, unsigned r, struct ir_ref high, struct ir_ref low)
@@ -24,7 +22,7 @@ static void halves_put(struct xl_ctx *x, unsigned r, struct ir_ref high, struct 
 
 void ppc_f_put(struct xl_ctx *x, unsigned r, struct ir_ref value)
 {
-    halves_put(x, r, ir_op1(x, IR_OP_HI, value), ir_op1(x, IR_OP_LO, value));
+    ir_putd(x, PPC_FPR(r), value);
 }
 
 /* --- at run time --- */
@@ -41,7 +39,7 @@ static void finish(struct xl_cpu *cpu, bool record)
 }
 
 /* how: operation | HOW_SINGLE | HOW_RECORD; the registers are in the word */
-static uint64_t arithmetic(struct xl_cpu *cpu, uint64_t how, uint64_t word)
+static uint64_t compute(struct xl_cpu *cpu, uint64_t how, uint64_t word)
 {
     ppc_fp_do(&ppc_of(cpu)->fpu, (enum ppc_fp_op)(how & 0xff), how & HOW_SINGLE, word >> 21 & 31, word >> 16 & 31, word >> 11 & 31, word >> 6 & 31);
     finish(cpu, how & HOW_RECORD);
@@ -90,7 +88,7 @@ static uint64_t fpscr_field_take(struct xl_cpu *cpu, uint64_t field)
 }
 
 enum { ALL = XL_H_READS | XL_H_WRITES | XL_H_FAULTS };
-static const struct xl_helper help_arithmetic = {"ppc_fp_arithmetic", (void *)arithmetic, ALL};
+static const struct xl_helper help_arithmetic = {"ppc_fp_arithmetic", (void *)compute, ALL};
 static const struct xl_helper help_compare = {"ppc_fp_compare", (void *)compare, ALL};
 static const struct xl_helper help_select = {"ppc_fp_select", (void *)select, 0};
 static const struct xl_helper help_fpscr_read = {"ppc_fpscr_read", (void *)fpscr_read, XL_H_READS | XL_H_WRITES};
@@ -99,35 +97,54 @@ static const struct xl_helper help_fpscr_bit = {"ppc_fpscr_bit_write", (void *)f
 static const struct xl_helper help_fpscr_take = {"ppc_fpscr_field_take", (void *)fpscr_field_take, XL_H_READS | XL_H_WRITES};
 
 /* --- translation --- */
+static uint16_t off(unsigned r)
+{
+    return (uint16_t)PPC_FPR(r);
+}
+
 static void two_words(struct xl_ctx *x, const struct ppc_insn *d, const struct xl_helper *helper, uint32_t how)
 {
     if (!ppc_fpu_off(x))
         ir_call(x, helper, 2, (struct ir_ref[]){ir_const(x, how), ir_const(x, d->word)});
 }
 
-#define ARITHMETIC(name, op, single)                                                                                    \
-    void ppc_##name(struct xl_ctx *x, const struct ppc_insn *d)                                                          \
-    {                                                                                                                   \
-        two_words(x, d, &help_arithmetic, (uint32_t)(op) | ((single) ? HOW_SINGLE : 0) | (d->rc ? HOW_RECORD : 0));      \
+/* The forms with Rc, and what has no inline form, are a helper. */
+#define ARITHMETIC(insn, operation, single)                                                                              \
+    void ppc_##insn(struct xl_ctx *x, const struct ppc_insn *d)                                                          \
+    {                                                                                                                    \
+        two_words(x, d, &help_arithmetic, (uint32_t)(operation) | ((single) ? HOW_SINGLE : 0) | (d->rc ? HOW_RECORD : 0)); \
     }
-ARITHMETIC(fadd, FPU_ADD, false)
-ARITHMETIC(fadds, FPU_ADD, true)
-ARITHMETIC(fsub, FPU_SUB, false)
-ARITHMETIC(fsubs, FPU_SUB, true)
-ARITHMETIC(fmul, FPU_MUL, false)
-ARITHMETIC(fmuls, FPU_MUL, true)
-ARITHMETIC(fdiv, FPU_DIV, false)
-ARITHMETIC(fdivs, FPU_DIV, true)
-ARITHMETIC(fsqrt, FPU_SQRT, false)
-ARITHMETIC(fsqrts, FPU_SQRT, true)
-ARITHMETIC(fmadd, FPU_MADD, false)
-ARITHMETIC(fmadds, FPU_MADD, true)
-ARITHMETIC(fmsub, FPU_MSUB, false)
-ARITHMETIC(fmsubs, FPU_MSUB, true)
-ARITHMETIC(fnmadd, FPU_NMADD, false)
-ARITHMETIC(fnmadds, FPU_NMADD, true)
-ARITHMETIC(fnmsub, FPU_NMSUB, false)
-ARITHMETIC(fnmsubs, FPU_NMSUB, true)
+#define INLINE(insn, kind, operation, single, first, second, third)                                                      \
+    static uint64_t slow_##insn(struct xl_cpu *cpu, uint64_t word)                                                       \
+    {                                                                                                                    \
+        return compute(cpu, (operation) | ((single) ? HOW_SINGLE : 0), word);                                            \
+    }                                                                                                                    \
+    void ppc_##insn(struct xl_ctx *x, const struct ppc_insn *d)                                                          \
+    {                                                                                                                    \
+        static const struct xl_fp fp = {.name = "ppc_" #insn,                                                            \
+                                        .slow = slow_##insn,                                                             \
+                                        .op = kind,                                                                      \
+                                        .form = (single) ? XL_FP_ROUNDED : XL_FP_DOUBLE,                                 \
+                                        .guard = PPC_OFF(fpu.guard),                                                     \
+                                        .late = PPC_OFF(fpu.late_op),                                                    \
+                                        .number = 1 + (operation) + ((single) ? 256 : 0)};                               \
+        if (d->rc)                                                                                                       \
+            two_words(x, d, &help_arithmetic, (operation) | ((single) ? HOW_SINGLE : 0) | HOW_RECORD);                   \
+        else if (!ppc_fpu_off(x))                                                                                        \
+            ir_fp(x, &fp, (struct xl_fp_regs){off(d->frt), off(d->first), off(d->second), off(d->third)}, d->word);       \
+    }
+#define INLINE_BOTH(insn, kind, operation, first, second, third)                                                         \
+    INLINE(insn, kind, operation, false, first, second, third)                                                           \
+    INLINE(insn##s, kind, operation, true, first, second, third)
+INLINE_BOTH(fadd, XL_FP_ADD, FPU_ADD, fra, frb, frb)
+INLINE_BOTH(fsub, XL_FP_SUB, FPU_SUB, fra, frb, frb)
+INLINE_BOTH(fmul, XL_FP_MUL, FPU_MUL, fra, frc, frc)
+INLINE_BOTH(fdiv, XL_FP_DIV, FPU_DIV, fra, frb, frb)
+INLINE_BOTH(fsqrt, XL_FP_SQRT, FPU_SQRT, frb, frb, frb)
+INLINE_BOTH(fmadd, XL_FP_MADD, FPU_MADD, fra, frb, frc)
+INLINE_BOTH(fmsub, XL_FP_MSUB, FPU_MSUB, fra, frb, frc)
+INLINE_BOTH(fnmadd, XL_FP_NMADD, FPU_NMADD, fra, frb, frc)
+INLINE_BOTH(fnmsub, XL_FP_NMSUB, FPU_NMSUB, fra, frb, frc)
 ARITHMETIC(frsp, FPU_RSP, true)
 ARITHMETIC(fres, FPU_RES, true)
 ARITHMETIC(frsqrte, FPU_RSQRTE, false)

@@ -84,9 +84,10 @@ uint32_t ppc_fp_to_single(uint64_t bits);   /* stfs: cuts off, signals nothing *
 
 struct ppc_fpu {
     uint64_t f[32];
-    uint32_t fpscr;     /* FR, FI and FPRF are those of `late` when late_op is set: read by ppc_fpscr() */
-    uint32_t late_op;   /* 0, or 1 + enum ppc_fp_op | single << 8 */
-    uint64_t late[3];   /* its operands */
+    uint32_t fpscr;         /* FR, FI and FPRF are those of `late` when late_op is set: read by ppc_fpscr() */
+    uint32_t guard;         /* 0: XX is set and not trapped, rounding is to nearest, nothing enabled is pending: the host may compute inline (struct xl_fp) */
+    uint32_t late_op, free; /* 0, or 1 + enum ppc_fp_op + 256 when single */
+    uint64_t late[3];       /* its operands: FRA, FRB, FRC; of a multiplication FRA, FRC */
 };
 
 /* Each leaves FEX in FPSCR; the caller raises the exception when it is set and MSR wants it. Registers are 0..31. */

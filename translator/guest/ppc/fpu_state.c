@@ -20,13 +20,20 @@ static uint32_t summarised(uint32_t fpscr)
     return fpscr;
 }
 
+static void fpscr_set(struct ppc_fpu *f, uint32_t fpscr)
+{
+    f->fpscr = summarised(fpscr);
+    f->guard = (f->fpscr & (FPSCR_XX | FPSCR_XE | FPSCR_RN | FPSCR_FEX)) != FPSCR_XX;
+}
+
 static void settle(struct ppc_fpu *f)
 {
     uint32_t late = f->late_op - 1;
 
     if (!f->late_op)
         return;
-    struct ppc_fp_outcome o = ppc_fp_compute((enum ppc_fp_op)(late & 0xff), late >> 8, f->late[0], f->late[1], f->late[2], f->fpscr);
+    enum ppc_fp_op op = (enum ppc_fp_op)(late & 0xff);
+    struct ppc_fp_outcome o = ppc_fp_compute(op, late >> 8, f->late[0], f->late[1], f->late[op == FPU_MUL ? 1 : 2], f->fpscr);
     f->fpscr = (f->fpscr & ~o.replaced) | (o.set & o.replaced);
     f->late_op = 0;
 }
@@ -37,7 +44,7 @@ static void commit(struct ppc_fpu *f, const struct ppc_fp_outcome *o)
 
     if (now & ~old & FPSCR_EXCEPTIONS)
         now |= FPSCR_FX;
-    f->fpscr = summarised(now);
+    fpscr_set(f, now);
 }
 
 /* --- fast path --- */
@@ -96,11 +103,11 @@ void ppc_fp_do(struct ppc_fpu *f, enum ppc_fp_op op, bool single, unsigned d, un
     };
     uint64_t x = has[op].a ? f->f[a & 31] : 0, y = has[op].b ? f->f[b & 31] : 0, z = has[op].c ? f->f[c & 31] : 0, result;
 
-    if ((f->fpscr & (FPSCR_XX | FPSCR_XE | FPSCR_RN)) == FPSCR_XX && host(op, single, x, y, z, &result)) {
+    if (!f->guard && host(op, single, x, y, z, &result)) {
         f->f[d & 31] = result;
         f->late_op = 1 + (uint32_t)op + ((uint32_t)single << 8);
         f->late[0] = x;
-        f->late[1] = y;
+        f->late[1] = op == FPU_MUL ? z : y;
         f->late[2] = z;
         return;
     }
@@ -137,7 +144,7 @@ uint32_t ppc_fpscr(struct ppc_fpu *f)
 void ppc_fpscr_put(struct ppc_fpu *f, uint32_t new, uint32_t mask)
 {
     settle(f);
-    f->fpscr = summarised(((f->fpscr & ~mask) | (new & mask)) & FPSCR_KEPT);
+    fpscr_set(f, ((f->fpscr & ~mask) | (new & mask)) & FPSCR_KEPT);
 }
 
 /* FEX and VX follow from the others and cannot be written. */
@@ -148,7 +155,7 @@ void ppc_fpscr_bit(struct ppc_fpu *f, unsigned bit, bool set)
     settle(f);
     if (set && (place & ~f->fpscr & FPSCR_EXCEPTIONS))
         place |= FPSCR_FX;
-    f->fpscr = summarised(set ? f->fpscr | place : f->fpscr & ~place);
+    fpscr_set(f, set ? f->fpscr | place : f->fpscr & ~place);
 }
 
 unsigned ppc_fpscr_field_take(struct ppc_fpu *f, unsigned field)
@@ -157,6 +164,6 @@ unsigned ppc_fpscr_field_take(struct ppc_fpu *f, unsigned field)
 
     settle(f);
     unsigned taken = f->fpscr >> shift & 15;
-    f->fpscr = summarised(f->fpscr & ~(15u << shift & (FPSCR_FX | FPSCR_EXCEPTIONS)));
+    fpscr_set(f, f->fpscr & ~(15u << shift & (FPSCR_FX | FPSCR_EXCEPTIONS)));
     return taken;
 }

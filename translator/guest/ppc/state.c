@@ -189,6 +189,7 @@ void ppc_reset(struct xl_cpu *cpu)
     ppc_msr_set(cpu, 0);
     ppc_mmu_reset(cpu);
     ppc_timers_reset(cpu);
+    ppc_fpscr_put(&s->fpu, 0, 0xffffffffu);
     env->pc = 0;
     env->npc = 4;
 }

@@ -12,7 +12,7 @@
 
 static uint32_t f_off(unsigned r)
 {
-    return SPARC_OFF(f) + 4 * r;
+    return SPARC_OFF(f) + 4 * (r ^ 1);
 }
 
 static struct ir_mem fp_mem(const struct xl_ctx *x, uint8_t size)
@@ -26,15 +26,22 @@ static struct ir_ref address(struct xl_ctx *x, const struct sparc_insn *d)
 }
 
 /* --- FPops at run time --- */
+enum { LATE_OP = 0xff, LATE_WIDE = 0x100, LATE = 0x200 };
+
+static uint32_t single_at(const struct sparc_cpu *s, unsigned r)
+{
+    return s->f[r ^ 1];
+}
+
 static uint64_t double_at(const struct sparc_cpu *s, unsigned r)
 {
-    return (uint64_t)s->f[r & 30] << 32 | s->f[(r & 30) + 1];
+    return (uint64_t)single_at(s, r & 30) << 32 | single_at(s, r | 1);
 }
 
 static void double_put(struct sparc_cpu *s, unsigned r, uint64_t value)
 {
-    s->f[r & 30] = (uint32_t)(value >> 32);
-    s->f[(r & 30) + 1] = (uint32_t)value;
+    s->f[r | 1] = (uint32_t)(value >> 32);
+    s->f[r & 30] = (uint32_t)value;
 }
 
 static bool is_subnormal(uint64_t value, bool wide)
@@ -42,6 +49,11 @@ static bool is_subnormal(uint64_t value, bool wide)
     uint64_t magnitude = wide ? value & 0x7fffffffffffffffull : value & 0x7fffffff;
 
     return magnitude && magnitude < (wide ? 0x0010000000000000ull : 0x00800000u);
+}
+
+void sparc_fp_guard(struct sparc_cpu *s)
+{
+    s->fp_guard = !(s->aexc & FP_NX) || s->fsr >> 23 & FP_NX || s->fsr >> 30;
 }
 
 /* Raise the first enabled exception, or accumulate. V8 4.4: of and uf go before nx, and cexc then names one alone. */
@@ -52,6 +64,7 @@ static void finish(struct xl_cpu *cpu, unsigned flags)
     unsigned enabled = s->fsr >> 23 & flags & 31;
 
     s->ftt = FTT_NONE;
+    s->late.number = 0; /* all that it gave is in aexc, and cexc is this operation's */
     if (enabled) {
         for (unsigned i = 0; i < sizeof order; i++)
             if (enabled & order[i]) {
@@ -63,6 +76,7 @@ static void finish(struct xl_cpu *cpu, unsigned flags)
     }
     s->cexc = flags;
     s->aexc |= flags;
+    sparc_fp_guard(s);
 }
 
 /* A tiny exact result is an underflow where that trap is enabled. */
@@ -74,7 +88,7 @@ static unsigned with_exact_underflow(const struct sparc_cpu *s, unsigned flags, 
 static void result_single(struct xl_cpu *cpu, unsigned rd, uint32_t value, unsigned flags)
 {
     finish(cpu, flags);
-    sparc_of(cpu)->f[rd] = value;
+    sparc_of(cpu)->f[rd ^ 1] = value;
 }
 
 static void result_double(struct xl_cpu *cpu, unsigned rd, uint64_t value, unsigned flags)
@@ -92,7 +106,7 @@ static void arithmetic(struct xl_cpu *cpu, const struct sparc_insn *d, enum fp_o
         uint64_t r = fp_double(op, double_at(s, rs1), double_at(s, d->rs2), rounding, &flags);
         result_double(cpu, d->rd, r, with_exact_underflow(s, flags, r, true));
     } else {
-        uint32_t r = fp_single(op, s->f[rs1], s->f[d->rs2], rounding, &flags);
+        uint32_t r = fp_single(op, single_at(s, rs1), single_at(s, d->rs2), rounding, &flags);
         result_single(cpu, d->rd, r, with_exact_underflow(s, flags, r, false));
     }
 }
@@ -102,7 +116,7 @@ static void compare(struct xl_cpu *cpu, const struct sparc_insn *d, bool wide, b
     struct sparc_cpu *s = sparc_of(cpu);
     unsigned flags = 0;
     enum ieee_relation relation = wide ? fp_compare_double(double_at(s, d->rs1), double_at(s, d->rs2), signal_quiet, &flags)
-                                       : fp_compare_single(s->f[d->rs1], s->f[d->rs2], signal_quiet, &flags);
+                                       : fp_compare_single(single_at(s, d->rs1), single_at(s, d->rs2), signal_quiet, &flags);
 
     finish(cpu, flags);
     s->fcc = relation;
@@ -115,21 +129,21 @@ static void convert(struct xl_cpu *cpu, const struct sparc_insn *d)
     uint32_t r;
 
     switch (d->entry) {
-    case SPARC_FiTOs: r = fp_from_int_single(s->f[d->rs2], rounding, &flags); break;
+    case SPARC_FiTOs: r = fp_from_int_single(single_at(s, d->rs2), rounding, &flags); break;
     case SPARC_FdTOs:
         r = fp_narrow(double_at(s, d->rs2), rounding, &flags);
         flags = with_exact_underflow(s, flags, r, false);
         break;
-    case SPARC_FsTOi: r = fp_single_to_int(s->f[d->rs2], &flags); break;
+    case SPARC_FsTOi: r = fp_single_to_int(single_at(s, d->rs2), &flags); break;
     case SPARC_FdTOi: r = fp_double_to_int(double_at(s, d->rs2), &flags); break;
-    case SPARC_FiTOd: result_double(cpu, d->rd, fp_from_int_double(s->f[d->rs2]), 0); return;
+    case SPARC_FiTOd: result_double(cpu, d->rd, fp_from_int_double(single_at(s, d->rs2)), 0); return;
     case SPARC_FsMULd: {
-        uint64_t wide = fp_single_mul_double(s->f[d->rs1], s->f[d->rs2], &flags);
+        uint64_t wide = fp_single_mul_double(single_at(s, d->rs1), single_at(s, d->rs2), &flags);
         result_double(cpu, d->rd, wide, flags);
         return;
     }
     default: { /* FsTOd */
-        uint64_t wide = fp_widen(s->f[d->rs2], &flags);
+        uint64_t wide = fp_widen(single_at(s, d->rs2), &flags);
         result_double(cpu, d->rd, wide, flags);
         return;
     }
@@ -144,9 +158,9 @@ static uint64_t fpop(struct xl_cpu *cpu, uint64_t word)
 
     sparc_decode((uint32_t)word, &d);
     switch (d.entry) {
-    case SPARC_FMOVs: result_single(cpu, d.rd, s->f[d.rs2], 0); break;
-    case SPARC_FNEGs: result_single(cpu, d.rd, s->f[d.rs2] ^ 0x80000000u, 0); break;
-    case SPARC_FABSs: result_single(cpu, d.rd, s->f[d.rs2] & 0x7fffffffu, 0); break;
+    case SPARC_FMOVs: result_single(cpu, d.rd, single_at(s, d.rs2), 0); break;
+    case SPARC_FNEGs: result_single(cpu, d.rd, single_at(s, d.rs2) ^ 0x80000000u, 0); break;
+    case SPARC_FABSs: result_single(cpu, d.rd, single_at(s, d.rs2) & 0x7fffffffu, 0); break;
     case SPARC_FSQRTs: arithmetic(cpu, &d, FP_SQRT, false); break;
     case SPARC_FSQRTd: arithmetic(cpu, &d, FP_SQRT, true); break;
     case SPARC_FADDs: arithmetic(cpu, &d, FP_ADD, false); break;
@@ -163,6 +177,7 @@ static uint64_t fpop(struct xl_cpu *cpu, uint64_t word)
     case SPARC_FCMPEd: compare(cpu, &d, true, true); break;
     case SPARC_FPop1:
     case SPARC_FPop2: /* quad operations and holes */
+        sparc_fp_settle(cpu);
         s->ftt = FTT_UNIMPLEMENTED;
         xl_raise(cpu, TT_FP_EXCEPTION);
     default: convert(cpu, &d); break;
@@ -172,8 +187,29 @@ static uint64_t fpop(struct xl_cpu *cpu, uint64_t word)
 
 static uint64_t sequence_error(struct xl_cpu *cpu)
 {
+    sparc_fp_settle(cpu);
     sparc_of(cpu)->ftt = FTT_SEQUENCE;
     xl_raise(cpu, TT_FP_EXCEPTION);
+}
+
+/* Of the operation that was done inline: to nearest, its result normal. */
+void sparc_fp_settle(struct xl_cpu *cpu)
+{
+    struct sparc_cpu *s = sparc_of(cpu);
+    uint32_t number = s->late.number;
+    unsigned flags = 0;
+
+    if (!number)
+        return;
+    enum fp_operation op = (enum fp_operation)(number & LATE_OP);
+    if (number & LATE_WIDE)
+        fp_double(op, s->late.operand[0], s->late.operand[1], 0, &flags);
+    else
+        fp_single(op, (uint32_t)s->late.operand[0], (uint32_t)s->late.operand[1], 0, &flags);
+    s->late.number = 0;
+    s->ftt = FTT_NONE;
+    s->cexc = flags;
+    s->aexc |= flags;
 }
 
 static uint64_t fsr_read(struct xl_cpu *cpu)
@@ -193,6 +229,25 @@ static const struct xl_helper help_fsr_read = {"sparc_fsr_read", (void *)fsr_rea
 static const struct xl_helper help_fsr_write = {"sparc_fsr_write", (void *)fsr_write, XL_H_READS | XL_H_WRITES};
 
 /* --- translation --- */
+static struct xl_fp_regs singles(const struct sparc_insn *d)
+{
+    uint16_t rs1 = (uint16_t)f_off(d->word >> 14 & 31), rs2 = (uint16_t)f_off(d->rs2);
+
+    return (struct xl_fp_regs){.to = (uint16_t)f_off(d->rd), .a = rs1, .b = rs2, .c = rs2};
+}
+
+static uint32_t couple_off(unsigned r)
+{
+    return SPARC_OFF(f) + 4 * (r & 30);
+}
+
+static struct xl_fp_regs couples(const struct sparc_insn *d)
+{
+    uint16_t rs1 = (uint16_t)couple_off(d->word >> 14 & 31), rs2 = (uint16_t)couple_off(d->rs2);
+
+    return (struct xl_fp_regs){.to = (uint16_t)couple_off(d->rd), .a = rs1, .b = rs2, .c = rs2};
+}
+
 #define FPOP(name)                                                                                 \
     void sparc_##name(struct xl_ctx *x, const struct sparc_insn *d)                                \
     {                                                                                              \
@@ -202,7 +257,22 @@ static const struct xl_helper help_fsr_write = {"sparc_fsr_write", (void *)fsr_w
         word = ir_const(x, d->word);                                                               \
         ir_call(x, &help_fpop, 1, &word);                                                          \
     }
-FPOP(fmovs) FPOP(fnegs) FPOP(fabss) FPOP(fsqrts) FPOP(fsqrtd) FPOP(fadds) FPOP(faddd) FPOP(fsubs) FPOP(fsubd) FPOP(fmuls) FPOP(fmuld) FPOP(fdivs) FPOP(fdivd)
+#define INLINE(insn, operation, wide)                                                              \
+    void sparc_##insn(struct xl_ctx *x, const struct sparc_insn *d)                                \
+    {                                                                                              \
+        static const struct xl_fp fp = {.name = "sparc_" #insn,                                    \
+                                        .slow = fpop,                                              \
+                                        .op = XL_##operation,                                      \
+                                        .form = (wide) ? XL_FP_DOUBLE : XL_FP_SINGLE,              \
+                                        .guard = SPARC_OFF(fp_guard),                              \
+                                        .late = SPARC_OFF(late),                                   \
+                                        .number = LATE | ((wide) ? LATE_WIDE : 0) | operation};    \
+        if (!sparc_fpu_off(x))                                                                     \
+            ir_fp(x, &fp, (wide) ? couples(d) : singles(d), d->word);                              \
+    }
+INLINE(fadds, FP_ADD, false) INLINE(fsubs, FP_SUB, false) INLINE(fmuls, FP_MUL, false) INLINE(fdivs, FP_DIV, false) INLINE(fsqrts, FP_SQRT, false)
+INLINE(faddd, FP_ADD, true) INLINE(fsubd, FP_SUB, true) INLINE(fmuld, FP_MUL, true) INLINE(fdivd, FP_DIV, true) INLINE(fsqrtd, FP_SQRT, true)
+FPOP(fmovs) FPOP(fnegs) FPOP(fabss)
 FPOP(fsmuld) FPOP(fitos) FPOP(fdtos) FPOP(fitod) FPOP(fstod) FPOP(fstoi) FPOP(fdtoi) FPOP(fpop1) FPOP(fcmps) FPOP(fcmpd) FPOP(fcmpes) FPOP(fcmped) FPOP(fpop2)
 
 static void load_single(struct xl_ctx *x, const struct sparc_insn *d)
@@ -216,8 +286,7 @@ static void load_double(struct xl_ctx *x, const struct sparc_insn *d)
     if (sparc_fpu_off(x))
         return;
     struct ir_ref value = ir_ld(x, fp_mem(x, 8), address(x, d));
-    ir_put(x, 0, f_off(d->rd & 30), ir_op1(x, IR_OP_HI, value));
-    ir_put(x, 0, f_off((d->rd & 30) + 1), ir_op1(x, IR_OP_LO, value));
+    ir_putd(x, couple_off(d->rd), value);
 }
 
 static void load_fsr(struct xl_ctx *x, const struct sparc_insn *d)
@@ -238,8 +307,7 @@ static void store_double(struct xl_ctx *x, const struct sparc_insn *d)
 {
     if (sparc_fpu_off(x))
         return;
-    struct ir_ref high = ir_get(x, 0, f_off(d->rd & 30)), low = ir_get(x, 0, f_off((d->rd & 30) + 1));
-    ir_st(x, fp_mem(x, 8), address(x, d), ir_op2(x, IR_OP_PAIR, high, low));
+    ir_st(x, fp_mem(x, 8), address(x, d), ir_getd(x, couple_off(d->rd)));
 }
 
 static void store_fsr(struct xl_ctx *x, const struct sparc_insn *d)

@@ -23,10 +23,15 @@ enum { SPARC_WINDOWS = 8 };
 struct sparc_cpu {
     uint32_t g[8]; /* g[0] stays 0 */
     uint32_t win[SPARC_WINDOWS * 16];
-    uint32_t f[32];
+    _Alignas(8) uint32_t f[32]; /* f[r ^ 1]: a couple is a 64-bit word of the host */
     uint32_t y, wim, tba, tt, cwp;
     uint32_t psr; /* EF, PIL, S, PS, ET only */
     uint32_t fsr, ftt, fcc, aexc, cexc;
+    uint32_t fp_guard; /* 0: the host may compute inline, struct xl_fp */
+    struct {
+        uint32_t number, free; /* 1 + the instruction's entry: ftt, aexc and cexc are those that it gives; 0 none */
+        uint64_t operand[3];
+    } late;
     uint32_t mmu_control, mmu_table, mmu_context, mmu_sfsr, mmu_sfar;
     uint32_t cache_control;
 };
@@ -83,6 +88,8 @@ void sparc_psr_set(struct xl_cpu *cpu, uint32_t psr);
 void sparc_cwp_set(struct xl_cpu *cpu, uint32_t cwp);
 uint32_t sparc_fsr(struct xl_cpu *cpu);
 void sparc_fsr_set(struct xl_cpu *cpu, uint32_t fsr);
+void sparc_fp_settle(struct xl_cpu *cpu); /* fpu.c: the late operation's flags into FSR */
+void sparc_fp_guard(struct sparc_cpu *s);
 void sparc_trap(struct xl_cpu *cpu, uint32_t tt);
 void sparc_deliver_fault(struct xl_cpu *cpu, const struct xl_fault *f);
 bool sparc_take_interrupt(struct xl_cpu *cpu);

@@ -43,6 +43,7 @@ uint32_t sparc_fsr(struct xl_cpu *cpu)
 {
     const struct sparc_cpu *s = sparc_of(cpu);
 
+    sparc_fp_settle(cpu);
     return s->fsr | FSR_VER | s->ftt << 14 | s->fcc << 10 | s->aexc << 5 | s->cexc;
 }
 
@@ -51,10 +52,12 @@ void sparc_fsr_set(struct xl_cpu *cpu, uint32_t fsr)
 {
     struct sparc_cpu *s = sparc_of(cpu);
 
+    sparc_fp_settle(cpu);
     s->fsr = fsr & FSR_KEPT;
     s->fcc = fsr >> 10 & 3;
     s->aexc = fsr >> 5 & 31;
     s->cexc = fsr & 31;
+    sparc_fp_guard(s);
 }
 
 /* Trap entry, or error mode while traps are disabled   V8 7.1, 7.4 */
@@ -120,10 +123,9 @@ enum special { REG_PC, REG_NPC, REG_PSR, REG_TBR, REG_FSR };
 #define BANK(letter, bank, first) \
     {letter "0", bank, 4 * (first)}, {letter "1", bank, 4 * (first) + 4}, {letter "2", bank, 4 * (first) + 8}, {letter "3", bank, 4 * (first) + 12}, \
         {letter "4", bank, 4 * (first) + 16}, {letter "5", bank, 4 * (first) + 20}, {letter "6", bank, 4 * (first) + 24}, {letter "7", bank, 4 * (first) + 28}
+#define F1(name, n) {"f" name, 0, SPARC_OFF(f) + 4 * ((n) ^ 1)}
 #define F8(a, b, c, d, e, f_, g_, h, first) \
-    {"f" a, 0, SPARC_OFF(f) + 4 * (first)}, {"f" b, 0, SPARC_OFF(f) + 4 * (first) + 4}, {"f" c, 0, SPARC_OFF(f) + 4 * (first) + 8}, \
-        {"f" d, 0, SPARC_OFF(f) + 4 * (first) + 12}, {"f" e, 0, SPARC_OFF(f) + 4 * (first) + 16}, {"f" f_, 0, SPARC_OFF(f) + 4 * (first) + 20}, \
-        {"f" g_, 0, SPARC_OFF(f) + 4 * (first) + 24}, {"f" h, 0, SPARC_OFF(f) + 4 * (first) + 28}
+    F1(a, first), F1(b, first + 1), F1(c, first + 2), F1(d, first + 3), F1(e, first + 4), F1(f_, first + 5), F1(g_, first + 6), F1(h, first + 7)
 #define WINDOW(n) \
     BANK("w" #n "o", 0, SPARC_OFF(win) / 4 + 16 * n), BANK("w" #n "l", 0, SPARC_OFF(win) / 4 + 16 * n + 8)
 

@@ -322,6 +322,7 @@ static void reset(struct xl_cpu *cpu)
 
     *sparc_of(cpu) = (struct sparc_cpu){0};
     sparc_psr_set(cpu, PSR_S | PSR_PS);
+    sparc_fsr_set(cpu, 0);
     env->pc = 0;
     env->npc = 4;
     env->idle = 0;
@@ -395,6 +396,8 @@ const struct xl_guest xl_guest_sparc = {
     .insn_bytes = 4,
     .big_endian = true,
     .mmu_count = SPARC_MMU_COUNT,
+    .unhomed = SPARC_OFF(f),
+    .unhomed_bytes = sizeof(uint32_t[32]),
     .regs = sparc_regs,
     .reset = reset,
     .translate = translate,

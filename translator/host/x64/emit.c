@@ -286,6 +286,15 @@ static void cold_emit(struct emit *e, const struct emit_cold *c)
         x64_call_to(&e->a, e->flags);
         x64_jmp_to(&e->a, c->back);
         break;
+    case COLD_FP:
+        homes_store(e);
+        emit_site(e, c->insn, c->passed, c->reg_npc);
+        x64_mov_imm(&e->a, RAX, (uint64_t)(uintptr_t)((const struct xl_fp *)(uintptr_t)op->imm)->slow);
+        x64_store(&e->a, 1, RAX, RBP, CPU(fp_slow));
+        x64_mov_imm(&e->a, RCX, e->ir->op[op->arg[2]].imm);
+        x64_call_to(&e->a, e->fp);
+        x64_jmp_to(&e->a, c->back);
+        break;
     case COLD_RAISE:
         homes_store(e);
         emit_site(e, c->insn, c->passed, c->reg_npc);
@@ -485,7 +494,7 @@ void emit_patch_jump(struct xl_vm *vm, uint32_t jump_offset, uint32_t target_off
 static const uint8_t saved[] = {RDX, RSI, RDI, R8, R9, R10, R11}; /* seven: the stack is aligned after the call that led here */
 
 /* Call fn(cpu, ecx, rax, mem) with every value register kept; the result is in rax. */
-static uint8_t *thunk_call(struct emit *e, uint64_t fn)
+static uint8_t *thunk_call(struct emit *e, uint64_t fn) /* 0: fp_slow */
 {
     uint8_t *start = e->a.p;
 
@@ -496,7 +505,10 @@ static uint8_t *thunk_call(struct emit *e, uint64_t fn)
     x64_mov(&e->a, RSI, RCX);
     x64_mov64(&e->a, RDX, RAX);
     x64_load(&e->a, 0, RCX, RBP, CPU(site.mem));
-    x64_mov_imm(&e->a, RAX, fn);
+    if (fn)
+        x64_mov_imm(&e->a, RAX, fn);
+    else
+        x64_load(&e->a, 1, RAX, RBP, CPU(fp_slow));
     x64_call_reg(&e->a, RAX);
     x64_load(&e->a, 1, R14, RBP, ENV(budget));
     for (unsigned i = sizeof saved; i-- > 0;)
@@ -538,6 +550,17 @@ static uint8_t *thunk_next(struct emit *e, uint64_t fn)
     return start;
 }
 
+/* FMA needs the wide registers' state, which the system must have switched on. Source: Intel SDM vol. 1, 14.5.3. */
+static bool fma_usable(unsigned cpuid_c)
+{
+    uint32_t low, high;
+
+    if (!(cpuid_c & bit_FMA) || !(cpuid_c & bit_OSXSAVE))
+        return false;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & 6) == 6;
+}
+
 bool emit_init(struct xl_vm *vm)
 {
     struct emit *e = vm->emitter;
@@ -546,11 +569,13 @@ bool emit_init(struct xl_vm *vm)
     if (vm->port.code_bytes < 64 << 10)
         return false;
     e->has_movbe = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_MOVBE);
+    e->has_fma = fma_usable(c);
     e->a = (struct x64){vm->port.code_rw, vm->port.code_rw + vm->port.code_bytes};
     e->leave = thunk_jump(e, (uint64_t)(uintptr_t)xl_leave_address);
     e->load = thunk_call(e, (uint64_t)(uintptr_t)xl_slow_load);
     e->store = thunk_call(e, (uint64_t)(uintptr_t)xl_slow_store);
     e->flags = thunk_call(e, (uint64_t)(uintptr_t)xl_flags_test);
+    e->fp = thunk_call(e, 0);
     e->next = thunk_next(e, (uint64_t)(uintptr_t)xl_next);
     e->raise = thunk_next(e, (uint64_t)(uintptr_t)xl_raise_next);
     vm->code_start = ((uint64_t)(e->a.p - vm->port.code_rw) + 63) & ~(uint64_t)63;

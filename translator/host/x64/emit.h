@@ -48,7 +48,7 @@ struct emit_jump {
     unsigned to;
 };
 
-enum emit_cold_kind { COLD_LOAD, COLD_LOAD_PROBE, COLD_STORE, COLD_STORE_PROBE, COLD_FLAGS, COLD_RAISE, COLD_EXIT, COLD_IND, COLD_BUDGET };
+enum emit_cold_kind { COLD_LOAD, COLD_LOAD_PROBE, COLD_STORE, COLD_STORE_PROBE, COLD_FLAGS, COLD_RAISE, COLD_FP, COLD_EXIT, COLD_IND, COLD_BUDGET };
 
 /* A piece of code behind the block, reached by a forward jump. */
 struct emit_cold {
@@ -95,8 +95,8 @@ struct emit {
     struct emit_value value[IR_OPS_MAX];
     struct emit_cold cold[EMIT_COLD_MAX];
     /* made once */
-    bool has_movbe;
-    uint8_t *leave, *load, *store, *flags, *raise, *next;
+    bool has_movbe, has_fma;
+    uint8_t *leave, *load, *store, *flags, *raise, *next, *fp;
 };
 
 /* regs.c */
@@ -123,6 +123,8 @@ void homes_store(struct emit *e);
 /* ops.c */
 void emit_op(struct emit *e, const struct ir_op *op);
 enum x64_cc emit_test(struct emit *e, uint16_t ref);
+/* fp.c */
+void emit_fp(struct emit *e, const struct ir_op *op);
 /* memory.c */
 void emit_load(struct emit *e, const struct ir_op *op);
 void emit_store(struct emit *e, const struct ir_op *op);

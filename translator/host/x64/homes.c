@@ -24,6 +24,8 @@ void homes_count(struct emit *e)
     for (unsigned i = 0; i < e->ir->count; i++) {
         const struct ir_op *op = &e->ir->op[i];
         bool get = op->opcode == IR_OP_GET, put = op->opcode == IR_OP_PUT;
+        if (op->cond == 0 && op->off - e->cpu->guest->unhomed < e->cpu->guest->unhomed_bytes)
+            continue;
         if ((!get && !put) || op->cond >= XL_BANKS || op->off / 4 >= EMIT_WORDS)
             continue;
         e->accesses[op->cond][op->off / 4]++;

@@ -289,6 +289,9 @@ void emit_op(struct emit *e, const struct ir_op *op)
     case IR_OP_CONST: case IR_OP_CONST64: return;
     case IR_OP_GET: get(e, op); return;
     case IR_OP_PUT: put(e, op); return;
+    case IR_OP_GETD: x64_load(&e->a, 1, regs_make(e), RBP, CPU(guest_state) + (int32_t)op->off); return;
+    case IR_OP_PUTD: x64_store(&e->a, 1, regs_use(e, op->arg[0]), RBP, CPU(guest_state) + (int32_t)op->off); return;
+    case IR_OP_FP: emit_fp(e, op); return;
     case IR_OP_ADD: alu(e, op, ALU_ADD, 0); return;
     case IR_OP_SUB: alu(e, op, ALU_SUB, 0); return;
     case IR_OP_AND: alu(e, op, ALU_AND, 0); return;

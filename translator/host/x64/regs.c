@@ -76,7 +76,7 @@ static void plan_addresses(struct emit *e)
 static bool wants_npc(const struct ir_op *op)
 {
     switch (op->opcode) {
-    case IR_OP_LD: case IR_OP_LD64: case IR_OP_ST: case IR_OP_ST64: case IR_OP_RAISE_IF: return true;
+    case IR_OP_LD: case IR_OP_LD64: case IR_OP_ST: case IR_OP_ST64: case IR_OP_RAISE_IF: case IR_OP_FP: return true;
     case IR_OP_CALL: case IR_OP_CALLW: case IR_OP_CALLD: return ((const struct xl_helper *)(uintptr_t)op->imm)->flags & XL_H_FAULTS;
     default: return false;
     }
