@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Disks and networks of an image: what its texts mean, and the rules that hold for them.
+"""Servers, disks and networks of an image: what its texts mean, and the rules that hold for them.
 
     partitions = ["boot:512", "data:1024"]     parts of a disk in KiB, in their order from its start
     disks = ["work", "work.boot,ro"]           a disk or a part of it, to read and write or only to read
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from l4vm.description.model import Disk, Guest, Image, Realtime
+from l4vm.description.model import Disk, Guest, Image, Realtime, Server
 from l4vm.description.schema import NAME, TOP, Place, Reader
 from l4vm.errors import L4vmError, nearest
 from l4vm.guests import read_machine_map
@@ -23,8 +23,11 @@ from l4vm.guests import read_machine_map
 KIB = 1024
 SHARED_MAX = 32
 """Clients of one server: BLOCK_CLIENTS_MAX in devsrv/block/disk.h, SWITCH_PORTS_MAX in devsrv/net/switch.h."""
+CARRIER = "serial"
+"""The program of the server that carries all channels."""
 SHARERS = {"block": "disks", "net": "networks"}
 """Programs of servers that have no device of the board, and what they carry."""
+CLIENT_KIB = 4
 
 _PARTITION = re.compile(rf"({NAME.pattern}):([1-9][0-9]{{0,6}})")
 _DISK = re.compile(rf"({NAME.pattern})(?:\.({NAME.pattern}))?(,ro)?")
@@ -105,14 +108,30 @@ def net_uses(image: Image) -> list[NetUse]:
     return uses
 
 
+def own_servers(image: Image) -> list[Server]:
+    """Return the servers whose programs are the image's own."""
+    return [server for server in image.servers if server.program not in (CARRIER, *SHARERS)]
+
+
 # ---- rules ----
 
 
 def check_servers(reader: Reader, image: Image) -> None:
     """One server carries all channels, one all disks, one all networks; and those that are needed are there."""
     first: dict[str, Place] = {}
+    owners: dict[str, Place] = {}
     for server in image.servers:
+        if server.device and not reader.is_bad(server.place, "device"):
+            if server.device in owners and server.program not in SHARERS:
+                text = f" = '{server.device}': {owners[server.device].shown} owns it already"
+                reader.wrong(server.place, "device", text, "give each device to one server")
+            owners.setdefault(server.device, server.place)
+        if server.program not in (CARRIER, *SHARERS):
+            continue
         carries = SHARERS.get(server.program, "channels")
+        if server.client_kib and not reader.is_bad(server.place, "client_kib"):
+            text = f" = {server.client_kib}: program '{server.program}' has a layout of its own"
+            reader.wrong(server.place, "client_kib", text, "leave it out")
         if carries in first:
             text = f": {first[carries].shown} carries all {carries} already"
             reader.wrong(server.place, "", text, f"an image has one [[server]] for {carries}; leave this one out")
@@ -123,6 +142,7 @@ def check_servers(reader: Reader, image: Image) -> None:
         elif carries != "channels" and server.device:
             text = f" = '{server.device}': program '{server.program}' has no device of the board"
             reader.wrong(server.place, "device", text, "leave it out")
+    _clients(reader, image)
     members = _members(image)
     if members and "channels" not in first and not reader.is_bad(TOP, "server"):
         text = ": no [[server]] of the image carries it"
@@ -132,6 +152,17 @@ def check_servers(reader: Reader, image: Image) -> None:
             if getattr(task, key, ()) and SHARERS[program] not in first and not reader.is_bad(TOP, "server"):
                 text = ": no [[server]] of the image carries them"
                 reader.wrong(task.place, key, text, f'write a [[server]] with program = "{program}"')
+
+
+def _clients(reader: Reader, image: Image) -> None:
+    names = [server.name for server in own_servers(image)]
+    for task in image.realtime:
+        for i, name in enumerate(task.servers):
+            if name not in names:
+                text = f": '{name}' is no [[server]] with a program of the image's own"
+                reader.wrong(task.place, "servers", text, nearest(name, names))
+            elif name in task.servers[:i]:
+                reader.wrong(task.place, "servers", f": '{name}' is there twice", "name it once")
 
 
 def check_disks(reader: Reader, image: Image, folder: Path) -> None:

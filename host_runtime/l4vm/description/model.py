@@ -105,6 +105,7 @@ class Server:
     name: str
     program: str
     device: str
+    client_kib: int
     restart: str
     share: Share
     place: Place = field(default=TOP, compare=False)
@@ -119,6 +120,7 @@ class Realtime:
     deadline_us: int
     channel: int
     nets: tuple[str, ...]
+    servers: tuple[str, ...]
     restart: str
     share: Share
     place: Place = field(default=TOP, compare=False)
@@ -222,6 +224,7 @@ SERVER = {
     "name": NAME,
     "program": NAME,
     "device": Key(str, default="", pattern=NAME.pattern, form=NAME.form),
+    "client_kib": Key(int, default=0, low=4, high=1024, multiple=4),
     "restart": Key(str, default="restart", choices=RESTARTS),
     **_SHARE,
 }
@@ -231,6 +234,7 @@ RT = {
     "deadline_us": Key(int, default=None, low=1, high=PERIOD_MAX_US),
     "channel": _CHANNEL,
     "nets": _TEXTS,
+    "servers": _TEXTS,
     "restart": Key(str, default="stop", choices=RESTARTS),
     **_SHARE,
 }

@@ -12,13 +12,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from l4vm.description.builder import Rights, TableBuilder, page_up
-from l4vm.description.devices import SHARERS, DiskUse, NetUse, disk_bytes, disk_uses, net_uses
+from l4vm.description.devices import (
+    CARRIER,
+    CLIENT_KIB,
+    SHARERS,
+    DiskUse,
+    NetUse,
+    disk_bytes,
+    disk_uses,
+    net_uses,
+    own_servers,
+)
 from l4vm.description.load import Description
 from l4vm.description.model import TIMES, Guest, Realtime, Server, Share, Uart
 from l4vm.description.programs import parse_programs
 from l4vm.formats import system_table as st
 from l4vm.formats.args import ArgKind
-from l4vm.formats.link import ChannelKind
+from l4vm.formats.link import MAX_CHANNELS, ChannelKind
 from l4vm.guests import Executable
 
 MIB = 1 << 20
@@ -27,7 +37,7 @@ RINGS_VA, STATE_VA, BOOT_VA, STATS_VA = 0x10_0000_0000, 0x20_0000_0000, 0x20_002
 RAM_VA, CODE_RW_VA, CODE_RX_VA, ARENA_VA, WAKE_VA = (n << 32 for n in range(1, 6))
 QUEUES_VA, QUEUE_STRIDE, DISKS_VA, DISK_STRIDE = 0x30_0000_0000, 0x20_0000, 0x40_0000_0000, 1 << 31
 BLOCK_BYTES, NET_BYTES = 0x41000, 0x32000  # struct ds_block_memory, struct ds_net_memory
-NETS_BEHIND = 0x8000_0000
+NETS_BEHIND, OWN_BEHIND = 0x8000_0000, 0x1_0000_0000
 SECTOR = 512
 RING_PAGE, RING_OUT, RING_IN = 4096, 65536, 4096
 ACCOUNTS = {st.TaskKind.SERVER: 256 << 10, st.TaskKind.RT: 256 << 10, st.TaskKind.GUEST: 2 * MIB}
@@ -98,7 +108,7 @@ class _Resolver:
         ]
         tasks = {self.t.records["task"][number].name: number for _, number in [*realtime, *guests]}
         by_program = {server.program: number for server, number in servers}
-        carrier = next((number for server, number in servers if server.program not in SHARERS), None)
+        carrier = by_program.get(CARRIER)
         if carrier is not None:
             self._rings(carrier)
         if "block" in by_program:
@@ -106,6 +116,9 @@ class _Resolver:
         if "net" in by_program:
             for n, use in enumerate(self.net_uses):
                 self._port(by_program["net"], tasks[use.task], n, use)
+        for server in own_servers(image):
+            clients = [task for task, _ in realtime if server.name in task.servers]
+            self._clients(server, next(number for s, number in servers if s is server), clients, tasks)
         channels = {channel.name: channel.number for channel in self.channels} if carrier is not None else {}
         return Resolved(self.t.finish(), bytes(self.t.blobs), channels)
 
@@ -157,8 +170,8 @@ class _Resolver:
         task = self._program_task(server.name, server.program, kind, server.restart, NO_CHANNEL, server.share, extra)
         if server.program in SHARERS:
             return task
-        uart = next(u for u in self.description.board.uart if u.name == server.device)
-        self._uart(task, uart)
+        if server.device:
+            self._uart(task, next(u for u in self.description.board.uart if u.name == server.device))
         t.give_memory(task, "state", t.memory(f"{server.name}.state", 4096, st.MemoryFlags.KEEP), STATE_VA, RW)
         t.give_memory(task, "boot", t.memory("boot", 4096, st.MemoryFlags.BOOT_INFO), BOOT_VA, Rights.READ)
         return task
@@ -236,15 +249,16 @@ class _Resolver:
         uses = len(self.disk_uses) if program == "block" else len(self.net_uses)
         return page_up(disks // 512 + uses * 8192)
 
-    def _shared(self, server: int, client: int, n: int, names: tuple[str, str], size: int, value: int) -> None:
-        """Give a server's n-th client memory with queues, and each side a way to signal the other."""
+    def _shared(
+        self, server: int, client: int, names: tuple[str, str], va: int, size: int, badge: int, value: int
+    ) -> None:
+        """Give a server's client memory with queues at `va`, and each side a way to signal the other."""
         t, shown = self.t, names[0][-st.NAME_BYTES :]
         memory = t.memory(shown, size, st.MemoryFlags.KEEP)
-        ends = ((server, shown, self.wake[client], 1), (client, names[1], self.wake[server], 1 << n))
-        for task, name, other, badge in ends:
-            va = QUEUES_VA + n * QUEUE_STRIDE + (NETS_BEHIND if size == NET_BYTES else 0)
+        ends = ((server, shown, self.wake[client], 1), (client, names[1], self.wake[server], badge))
+        for task, name, other, bits in ends:
             t.map(task, memory, va, RW)
-            slot = t.cap(task, st.CapKind.OBJECT, other, Rights.WRITE, badge)
+            slot = t.cap(task, st.CapKind.OBJECT, other, Rights.WRITE, bits)
             t.argument(task, ArgKind.RING, name, slot=slot, va=va, bytes=t.bytes_of(memory), value=value)
 
     def _disks(self, server: int, tasks: Mapping[str, int]) -> None:
@@ -262,13 +276,22 @@ class _Resolver:
 
     def _disk(self, server: int, guest: int, n: int, use: DiskUse, base: int) -> None:
         t, name, value = self.t, f"{use.guest}.disk{use.n}", use.size // SECTOR << 1 | use.is_read_only
-        self._shared(server, guest, n, (name, f"disk{use.n}"), BLOCK_BYTES, value)
+        va = QUEUES_VA + n * QUEUE_STRIDE
+        self._shared(server, guest, (name, f"disk{use.n}"), va, BLOCK_BYTES, 1 << n, value)
         t.argument(server, ArgKind.MEMORY, name[-st.NAME_BYTES :], va=base + use.start, bytes=use.size)
         t.argument(guest, ArgKind.TEXT, f"disk{use.n}", text=use.name)
 
     def _port(self, server: int, task: int, n: int, use: NetUse) -> None:
         value = int.from_bytes(use.mac, "little") | use.group << 48
-        self._shared(server, task, n, (f"{use.task}.net{use.n}", f"net{use.n}"), NET_BYTES, value)
+        va = QUEUES_VA + NETS_BEHIND + n * QUEUE_STRIDE
+        self._shared(server, task, (f"{use.task}.net{use.n}", f"net{use.n}"), va, NET_BYTES, 1 << n, value)
+
+    def _clients(self, server: Server, number: int, clients: list[Realtime], tasks: Mapping[str, int]) -> None:
+        """Give each client of an image's own server its memory; bit 0 of the server's wake is its device's."""
+        for n, client in enumerate(clients):
+            va = QUEUES_VA + OWN_BEHIND + (number * MAX_CHANNELS + n) * QUEUE_STRIDE
+            size = (server.client_kib or CLIENT_KIB) << 10
+            self._shared(number, tasks[client.name], (client.name, server.name), va, size, 2 << n, 0)
 
 
 def resolve(description: Description, programs: Mapping[str, bytes], guests: Mapping[str, GuestImage]) -> Resolved:

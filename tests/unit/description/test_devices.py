@@ -145,3 +145,19 @@ def test_servers_without_device_get_no_port_and_no_interrupt(whole: Resolved) ->
     assert not [c for c in whole.table.cap if c.task in servers and c.kind in (st.CapKind.IRQ, st.CapKind.IOPORT)]
     assert whole.channels["leon0"] == 8
     assert {r.server for r in whole.table.ring} == {task(whole, "serial")}
+
+
+def test_client_of_an_own_server_shares_memory_with_it_alone(tmp_path: Path) -> None:
+    PROGRAMS.update(dice=PROGRAM)
+    server = '[[server]]\nname = "luck"\nprogram = "dice"\nclient_kib = 8\npriority = 190\nbudget_us = 500\n'
+    server += 'period_us = 10000\n[[rt]]\nname = "beat"\nservers = ["luck"]\n'
+    table = resolved(tmp_path, IMAGE.replace('[[rt]]\nname = "beat"\n', server, 1))
+    (ring,) = given(table, "luck", ArgKind.RING)
+    own = arguments(table, "beat")[ArgKind.RING, "luck"]
+    assert (ring.name, ring.bytes, own.bytes) == ("beat", 8 << 10, 8 << 10)
+    memory = mapped(table, "luck", ring.va).memory
+    assert memory == mapped(table, "beat", own.va).memory
+    assert {m.task for m in table.table.map if m.memory == memory} == {task(table, "luck"), task(table, "beat")}
+    assert (cap(table, "luck", ring.slot).badge, cap(table, "beat", own.slot).badge) == (1, 2)
+    assert arguments(table, "luck")[ArgKind.MEMORY, "state"].bytes == PAGE
+    assert task(table, "luck") not in {c.task for c in table.table.cap if c.kind is st.CapKind.IOPORT}
