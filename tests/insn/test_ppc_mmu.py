@@ -320,7 +320,20 @@ def test_multiple_and_string_accesses_are_done_again_from_their_start(ppc: Machi
         assert (trap_of(ppc), ppc["dear"], ppc["esr"], ppc["srr0"]) == (DATA_TLB, VA + 0x1000, ESR_ST, CODE)
 
 
-def test_the_last_words_of_rights_and_reservations(ppc: Machine) -> None:
+@pytest.mark.parametrize("name", ["DCBI", "DCBZ", "DCBF", "DCBST", "ICBI", "DCBT", "DCBTST", "DCBA", "ICBT"])
+def test_cache_instructions_are_checked_as_loads_or_stores(ppc: Machine, name: str) -> None:
+    enter(ppc, FREE, VA, DATA, KIB4, SR)
+    ppc["r3"] = VA
+    run(ppc, op(name, ra=0, rb=3))
+    is_store = name in ("DCBI", "DCBZ")
+    assert trap_of(ppc) == (DATA_STORAGE if is_store else None)
+    assert not is_store or ppc["esr"] == ESR_ST
+    ppc["r3"] = VA + 0x1000
+    run(ppc, op(name, ra=0, rb=3))
+    assert trap_of(ppc) == (None if name in ("DCBT", "DCBTST", "DCBA", "ICBT") else DATA_TLB)
+
+
+def test_a_reservation_asks_for_the_right_to_read_and_its_store_to_write(ppc: Machine) -> None:
     enter(ppc, FREE, VA, DATA, KIB4, SR)
     ppc["r3"] = VA
     run(ppc, op("LWARX", rt=4, ra=0, rb=3), op("STWCX_", rt=4, ra=0, rb=3), insns=4)

@@ -248,10 +248,13 @@ void ppc_dcbst(struct xl_ctx *x, const struct ppc_insn *d) { check_byte(x, d); }
 void ppc_dcbf(struct xl_ctx *x, const struct ppc_insn *d) { check_byte(x, d); }
 void ppc_icbi(struct xl_ctx *x, const struct ppc_insn *d) { check_byte(x, d); }
 
+/* dcbi is checked as a store; memory is what the cache holds, so the byte is stored again */
 void ppc_dcbi(struct xl_ctx *x, const struct ppc_insn *d)
 {
-    if (!ppc_user_traps(x))
-        check_byte(x, d);
+    if (ppc_user_traps(x))
+        return;
+    struct ir_ref at = address(x, d, INDEXED);
+    ir_st(x, access(x, 1, 0), at, ir_ld(x, access(x, 1, 0), at));
 }
 
 /* Hints, barriers and what concerns caches as a whole: memory is always in order and caches always clean. */
