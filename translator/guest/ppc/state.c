@@ -258,7 +258,7 @@ bool ppc_reg_get(struct xl_cpu *cpu, unsigned index, uint64_t *value)
 static void word_set(struct xl_cpu *cpu, uint32_t off, uint32_t word)
 {
     if (off == PPC_OFF(pid)) {
-        ppc_pid_set(cpu, word);
+        ppc_pid_set(cpu, word & 255);
         return;
     }
     xl_cpu_env(cpu)->bank[0][off / 4] = word;
