@@ -30,7 +30,8 @@ SWITCHES = {  # enum xl_switch
     "no_linear_no_direct": 64 + 128,
 }
 WARM = 0x800  # from the program's start
-_CALL = re.compile(r"48[ \n]b8((?:[ \n][0-9a-f]{2}){8})[ \n](?:ff[ \n]d0|48[ \n]89[ \n]85)")  # movabs $helper, %rax; call or keep it
+# movabs $helper, %rax; call *%rax or keep it
+_CALL = re.compile(r"48[ \n]b8((?:[ \n][0-9a-f]{2}){8})[ \n](?:ff[ \n]d0|48[ \n]89[ \n]85)")
 
 
 @dataclass(frozen=True)
