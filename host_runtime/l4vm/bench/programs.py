@@ -77,13 +77,14 @@ def _run(command: list[str]) -> None:
         raise L4vmError(f"`{' '.join(command)}`: {done.stderr.strip()}", "the program does not build", 1)
 
 
-def build_program(name: str, out: Path, machine: str = "leon3", share: int = 1) -> Path:
+def build_program(name: str, out: Path, machine: str = "leon3", share: int = 1, times: int = 1) -> Path:
     """Compile and link program `name` for `machine` into folder `out`; return the ELF file.
 
     Args:
         name: one of program_names().
         out: a folder that exists.
         machine: a key of MACHINES.
+        times: how often the whole work is done, its checksum looked at each time.
         share: a slow event is repeated only one in `share` times as often as its machine's pace.h says.
 
     Raises:
@@ -99,7 +100,7 @@ def build_program(name: str, out: Path, machine: str = "leon3", share: int = 1) 
     include = [f"-I{folder}" for folder in (PROGRAMS / "common", PROGRAMS / "slow", own)]
     for path in [own / "start.S", own / "console.c", PROGRAMS / "main.c", PROGRAMS / "memory.c", *events, source]:
         target = out / f"{machine}-{name}-{path.name}.o"
-        command = [f"{chain.tools}gcc", *_FLAGS, *chain.flags, *include, f"-DSLOW_SHARE={share}"]
+        command = [f"{chain.tools}gcc", *_FLAGS, *chain.flags, *include, f"-DSLOW_SHARE={share}", f"-DTIMES={times}"]
         _run([*command, "-c", str(path), "-o", str(target)])
         objects.append(str(target))
     elf = out / f"{machine}-{name}.elf"
@@ -109,7 +110,7 @@ def build_program(name: str, out: Path, machine: str = "leon3", share: int = 1) 
     return elf
 
 
-def build_native(name: str, out: Path) -> Path:
+def build_native(name: str, out: Path, times: int = 1) -> Path:
     """Compile program `name`, of kind "cpu", for the workstation itself into folder `out`; return the file.
 
     Raises:
@@ -118,5 +119,6 @@ def build_native(name: str, out: Path) -> Path:
     source = PROGRAMS / KINDS[kind_of(name)] / f"{name}.c"
     target = out / f"native-{name}"
     parts = [PROGRAMS / "workstation" / "console.c", PROGRAMS / "main.c", source]
-    _run(["gcc", *_FLAGS, "-no-pie", f"-I{PROGRAMS / 'common'}", *map(str, parts), "-o", str(target)])
+    flags = [*_FLAGS, "-no-pie", f"-DTIMES={times}", f"-I{PROGRAMS / 'common'}"]
+    _run(["gcc", *flags, *map(str, parts), "-o", str(target)])
     return target

@@ -12,6 +12,8 @@ void bench_main(void)
 {
     char hex[9];
     uint32_t sum = bench_run(bench_rounds);
+    for (int i = 1; i < TIMES && sum == bench_expected; i++)
+        sum = bench_run(bench_rounds);
     for (int i = 0; i < 8; i++)
         hex[i] = "0123456789abcdef"[sum >> (28 - 4 * i) & 15];
     hex[8] = 0;

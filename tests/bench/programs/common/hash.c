@@ -38,9 +38,11 @@ uint32_t bench_run(uint32_t rounds)
     uint32_t seed = 31337, sum = 0;
     for (int k = 0; k < KEYS; k++) {
         int length = 3 + (int)(bench_next(&seed) % (LENGTH - 4));
-        for (int i = 0; i < length; i++)
-            keys[k][i] = (char)('a' + bench_next(&seed) % 26);
+        for (int i = 0; i < LENGTH; i++)
+            keys[k][i] = i < length ? (char)('a' + bench_next(&seed) % 26) : 0;
     }
+    for (int k = 0; k <= KEYS; k++)
+        value[k] = 0;
     for (uint32_t r = 0; r < rounds; r++) {
         for (int i = 0; i < SLOTS; i++)
             slot[i] = 0;
