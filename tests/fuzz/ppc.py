@@ -159,6 +159,7 @@ def straight_word(rng: random.Random, draw: Sampler, entry: Entry) -> int:
     elif entry.name in _access_names():
         size = next((s for letter, s in _SIZES.items() if letter in name[1:3].replace("HA", "H")), 4)
         span = 8 if "U" in name else 0x100
+        size = 4 if "U" in name else size  # bases stay aligned, for lwarx
         fixed |= {"ra": rng.choice(_BASES), "rb": _INDEX, "si": rng.randrange(-span, span) * size}
     if name in ("LMW", "STMW", "LSWI", "STSWI", "LSWX", "STSWX"):
         fixed |= {"rt": rng.randrange(16 if name.endswith("MW") else 6, 17), "nb": rng.randrange(1, 32)}
