@@ -17,6 +17,14 @@ pytestmark = pytest.mark.guest
 SHARE = 32
 
 
+def expected(name: str, folder: Path) -> bytes:
+    """What the short form of a program says: what the workstation's own CPU says, or that all events came."""
+    if kind_of(name) == "slow":
+        return f"{name} ok ".encode()
+    native = [str(build_native(name, folder, share=SHARE))]
+    return subprocess.run(native, capture_output=True, timeout=120, check=True).stdout.rstrip()
+
+
 @pytest.mark.parametrize("board", MACHINES)
 @pytest.mark.parametrize("name", program_names())
 def test_program_reaches_its_checksum_and_ends(name: str, board: str, tmp_path: Path) -> None:
@@ -29,7 +37,7 @@ def test_program_reaches_its_checksum_and_ends(name: str, board: str, tmp_path: 
             if stop == Stop.HALT:
                 break
         assert (stop, machine.exit_code) == (Stop.HALT, 0)
-        assert out.startswith(f"{name} ok ".encode()), out
+        assert out.startswith(expected(name, tmp_path)), out
 
 
 @pytest.mark.parametrize("name", program_names("cpu"))
@@ -39,11 +47,11 @@ def test_workstation_computes_the_expected_values(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("board", MACHINES)
-@pytest.mark.parametrize("name", ["state", *program_names("slow")])
+@pytest.mark.parametrize("name", ["fft_float", "state", *program_names("slow")])
 def test_program_reaches_its_checksum_and_ends_on_the_peer(name: str, board: str, tmp_path: Path) -> None:
     command = [*MACHINES[board].peer, str(build_program(name, tmp_path, board, SHARE))]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
-    assert done.stdout.startswith(f"{name} ok ".encode()), (done.stdout, done.stderr)
+    assert done.stdout.startswith(expected(name, tmp_path)), (done.stdout, done.stderr)
 
 
 def test_every_program_has_a_kind() -> None:

@@ -43,5 +43,5 @@ def test_linux_does_it_and_ends_on_the_peer(board: str, tmp_path: Path) -> None:
 
 
 def test_unknown_entry_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(L4vmError, match="no system benchmark is called 'swap'\n  known: boot, fork_exec"):
+    with pytest.raises(L4vmError, match="no system benchmark is called 'swap'\n  known: boot, fill, fork_exec"):
         build_system("swap", tmp_path)

@@ -18,6 +18,7 @@ from l4vm.guests import load_elf
 
 PROGRAMS = Path(__file__).resolve().parents[3] / "tests" / "bench" / "programs"
 KINDS = {"cpu": "common", "slow": "slow"}
+_SHARES = {"cpu": "BENCH_SHARE", "slow": "SLOW_SHARE"}
 _FLAGS = ["-O2", "-ffreestanding", "-fno-pic", "-fno-builtin", "-fno-stack-protector", "-Wall", "-Wextra"]
 
 
@@ -84,8 +85,9 @@ def build_program(name: str, out: Path, machine: str = "leon3", share: int = 1, 
         name: one of program_names().
         out: a folder that exists.
         machine: a key of MACHINES.
+        share: only one in `share` of the rounds, for tests. A program of kind "cpu" then says "is" and
+            its checksum, to be compared with build_native's; a slow event still knows whether it is "ok".
         times: how often the whole work is done, its checksum looked at each time.
-        share: a slow event is repeated only one in `share` times as often as its machine's pace.h says.
 
     Raises:
         L4vmError: no such program or machine, a tool is missing, or it does not build.
@@ -100,7 +102,8 @@ def build_program(name: str, out: Path, machine: str = "leon3", share: int = 1, 
     include = [f"-I{folder}" for folder in (PROGRAMS / "common", PROGRAMS / "slow", own)]
     for path in [own / "start.S", own / "console.c", PROGRAMS / "main.c", PROGRAMS / "memory.c", *events, source]:
         target = out / f"{machine}-{name}-{path.name}.o"
-        command = [f"{chain.tools}gcc", *_FLAGS, *chain.flags, *include, f"-DSLOW_SHARE={share}", f"-DTIMES={times}"]
+        own_flags = [f"-D{_SHARES[kind]}={share}", f"-DTIMES={times}"]
+        command = [f"{chain.tools}gcc", *_FLAGS, *chain.flags, *include, *own_flags]
         _run([*command, "-c", str(path), "-o", str(target)])
         objects.append(str(target))
     elf = out / f"{machine}-{name}.elf"
@@ -110,8 +113,10 @@ def build_program(name: str, out: Path, machine: str = "leon3", share: int = 1, 
     return elf
 
 
-def build_native(name: str, out: Path, times: int = 1) -> Path:
+def build_native(name: str, out: Path, times: int = 1, share: int = 1) -> Path:
     """Compile program `name`, of kind "cpu", for the workstation itself into folder `out`; return the file.
+
+    Args are those of build_program.
 
     Raises:
         L4vmError: no such program, there is no compiler, or it does not build.
@@ -119,6 +124,6 @@ def build_native(name: str, out: Path, times: int = 1) -> Path:
     source = PROGRAMS / KINDS[kind_of(name)] / f"{name}.c"
     target = out / f"native-{name}"
     parts = [PROGRAMS / "workstation" / "console.c", PROGRAMS / "main.c", source]
-    flags = [*_FLAGS, "-no-pie", f"-DTIMES={times}", f"-I{PROGRAMS / 'common'}"]
+    flags = [*_FLAGS, "-no-pie", f"-I{PROGRAMS / 'common'}", f"-DTIMES={times}", f"-DBENCH_SHARE={share}"]
     _run(["gcc", *flags, *map(str, parts), "-o", str(target)])
     return target

@@ -121,6 +121,20 @@ static long work_mmap(long count)
     return sum;
 }
 
+/* Pages of so many MiB, all there at once. */
+static long work_fill(long count)
+{
+    long bytes = count << 20, area = call(CALL_MMAP2, 0, bytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0), sum = 0;
+    if (area < 0 && area > -PAGE_BYTES)
+        return area;
+    volatile char *page = (volatile char *)area;
+    for (long at = 0; at < bytes; at += PAGE_BYTES)
+        page[at] = 1;
+    for (long at = 0; at < bytes; at += PAGE_BYTES)
+        sum += page[at];
+    return sum - bytes / PAGE_BYTES;
+}
+
 static long work_signal(long count)
 {
     long own = CALL0(CALL_GETPID);
@@ -154,8 +168,8 @@ static long work_ticks(long count)
 static const struct {
     const char *name;
     long (*run)(long count);
-} works[] = {{"boot", work_boot},     {"fork_exec", work_fork_exec}, {"pipe", work_pipe},  {"mmap", work_mmap},
-             {"signal", work_signal}, {"syscall", work_syscall},     {"ticks", work_ticks}};
+} works[] = {{"boot", work_boot}, {"fill", work_fill},     {"fork_exec", work_fork_exec}, {"mmap", work_mmap},
+             {"pipe", work_pipe}, {"signal", work_signal}, {"syscall", work_syscall},     {"ticks", work_ticks}};
 
 static int is_same(const char *a, const char *b)
 {
