@@ -20,7 +20,8 @@ ROOT = HERE.parents[2]
 LIB = [ROOT / "devsrv/lib" / name for name in ("ring.c", "cobs.c", "crc32.c")]
 LINK = [ROOT / "devsrv/serial" / name for name in ("link.c", "link_in.c", "link_out.c", "preset.c")]
 SHARED = ("block/disk.c", "net/switch.c", "lib/queue.c", "lib/block.c", "lib/net.c")
-PARTS = ("devsrv/include", "devsrv/serial", "devsrv/block", "devsrv/net", "kernel/include", "kernel/user/include")
+ROOMS = ("include", "console", "serial", "block", "net")
+PARTS = (*(f"devsrv/{room}" for room in ROOMS), "kernel/include", "kernel/user/include")
 INCLUDE = [HERE, *(ROOT / part for part in PARTS)]
 FLAGS = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror"]
 FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -59,6 +60,12 @@ def build_server_board(folder: Path) -> Path:
 def build_sharers(folder: Path) -> Path:
     """Hostile and killed runs of the block and the net server's cores."""
     return compile_program(folder, "sharers", [HERE / "sharers.c", *(ROOT / "devsrv" / name for name in SHARED)])
+
+
+def build_terminal(folder: Path) -> Path:
+    """A virtual terminal alone."""
+    sources = [ROOT / "devsrv/console" / name for name in ("terminal.c", "grid.c", "modes.c")]
+    return compile_program(folder, "terminal_run", [HERE / "terminal_run.c", *sources])
 
 
 @dataclass(frozen=True)
