@@ -200,7 +200,7 @@ struct xl_vm {
     uint64_t code_start;      /* first byte behind the thunks */
     struct xl_direct *direct[2]; /* [XL_DIRECT_MAX] of each half; NULL: no windows */
     uint32_t directs[2];
-    uint8_t *page_guarded;    /* of each RAM page: windows show it read-only, for the code in it */
+    uint8_t *page_guarded;    /* of each RAM page: do windows show it read-only for the code in it, window.c */
     uint32_t splits;
     struct ir_block *ir;
     struct ir_known *known;

@@ -31,6 +31,14 @@ static void drop(struct xl_cpu *cpu, unsigned mmu, unsigned i)
     w->span[i] = w->span[--w->count];
 }
 
+/* page_guarded[]: bit 0 the page is shown read-only, above it how often it was freed. A page that is code again and again stays read-only: to show it anew costs more than slow stores. */
+enum { GUARDED = 1, FREED = 2, FREED_MAX = 8 * FREED };
+
+static bool is_guarded(const struct xl_vm *vm, uint64_t page)
+{
+    return vm->page_guarded[page] & GUARDED;
+}
+
 /* Show a page read-only in every window that shows it writable. */
 static void guard(struct xl_cpu *cpu, uint64_t page_pa, bool guarded)
 {
@@ -40,14 +48,15 @@ static void guard(struct xl_cpu *cpu, uint64_t page_pa, bool guarded)
             if (s->write && page_pa >= s->pa && page_pa - s->pa < s->bytes)
                 show(cpu, m, s->va + (uint32_t)(page_pa - s->pa), page_pa, XL_PAGE_BYTES, !guarded);
         }
-    cpu->vm->page_guarded[xl_ram_page(cpu->vm, page_pa)] = guarded;
+    uint8_t *mark = &cpu->vm->page_guarded[xl_ram_page(cpu->vm, page_pa)];
+    *mark = guarded ? *mark | GUARDED : (uint8_t)((*mark & ~GUARDED) + FREED);
 }
 
 void xl_window_guard(struct xl_cpu *cpu, uint64_t page_pa)
 {
     struct xl_vm *vm = cpu->vm;
 
-    if (!xl_windows(vm) || vm->page_guarded[xl_ram_page(vm, page_pa)])
+    if (!xl_windows(vm) || is_guarded(vm, xl_ram_page(vm, page_pa)))
         return;
     guard(cpu, page_pa, true);
     if (++vm->splits == XL_WINDOW_SPLITS)
@@ -82,7 +91,7 @@ void xl_window_note(struct xl_cpu *cpu, unsigned mmu, uint32_t va, uint64_t pa, 
     w->span[w->count++] = (struct xl_span){.va = va, .write = write, .bytes = bytes, .pa = pa};
     vm->stats.windows_mapped++;
     for (uint64_t page = 0; write && page < bytes; page += XL_PAGE_BYTES)
-        if (vm->page_guarded[xl_ram_page(vm, pa + page)])
+        if (is_guarded(vm, xl_ram_page(vm, pa + page)))
             show(cpu, mmu, va + (uint32_t)page, pa + page, XL_PAGE_BYTES, false);
 }
 
@@ -157,7 +166,7 @@ static bool guard_is_stale(struct xl_cpu *cpu, unsigned window, uint32_t va)
         if (va < s->va || va - s->va >= s->bytes || !s->write)
             continue;
         uint64_t page = xl_ram_page(vm, page_pa);
-        if (vm->page_guarded[page] && !vm->code_granules[page]) {
+        if (is_guarded(vm, page) && vm->page_guarded[page] < FREED_MAX && !vm->code_granules[page]) {
             guard(cpu, page_pa, false);
             vm->splits--;
             return true;
