@@ -25,7 +25,7 @@ from pathlib import Path
 
 from l4vm.errors import L4vmError
 
-PERIOD_S, LOOK_S, TIMEOUT_S = 0.002, 0.0003, 240
+PERIOD_S, TIMEOUT_S = 0.002, 240
 _CONT, _GETREGS, _SEIZE, _INTERRUPT = 7, 12, 0x4206, 0x4207
 _EVENT_STOP = 128
 _REGISTERS, _ORIG_RAX, _RIP = 27, 15, 16
@@ -118,7 +118,11 @@ class _Sampler:
             self.parts[REST if place.path.startswith("[") else CODE] += 1
 
     def follow(self) -> int:
-        """Sample until the child ends; returns its wait status."""
+        """Sample until the child ends; returns its wait status.
+
+        SIGCHLD is blocked and waited for, so that a signal of the child's own (a fault in a memory
+        window) is passed on at once.
+        """
         due, end = time.monotonic(), time.monotonic() + TIMEOUT_S
         is_asked = False
         while True:
@@ -132,14 +136,15 @@ class _Sampler:
                     self.take()
                     is_asked = False
                 _ptrace(_CONT, self.pid, None if is_ours else os.WSTOPSIG(status))
-            elif now >= due and not is_asked:
+                continue
+            if now >= due and not is_asked:
                 _ptrace(_INTERRUPT, self.pid)
                 is_asked, due = True, now + PERIOD_S
             if now > end:
                 os.kill(self.pid, signal.SIGKILL)
                 os.waitpid(self.pid, 0)
                 raise L4vmError(f"the run for the breakdown did not end in {TIMEOUT_S} s", "", exit_code=4)
-            time.sleep(LOOK_S)
+            signal.sigtimedwait({signal.SIGCHLD}, PERIOD_S)
 
     def finish(self) -> None:
         """Give every place in the translator's module to its part."""
@@ -172,6 +177,7 @@ def break_down(command: list[str], scratch: Path) -> Breakdown:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     try:
         _ptrace(_SEIZE, process.pid)
         sampler = _Sampler(process.pid)
@@ -181,6 +187,8 @@ def break_down(command: list[str], scratch: Path) -> Breakdown:
             process.kill()
             process.wait()
         raise L4vmError(f"ptrace: {error.strerror}", "--breakdown needs the right to trace a child", 3) from error
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise L4vmError(f"`{' '.join(command)}` ended with {process.returncode}", "run it by hand", 1)
