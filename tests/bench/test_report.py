@@ -70,6 +70,7 @@ def test_what_boot_takes_is_taken_off_but_never_all() -> None:
         ("/x/translator/rt/run.c:1", "dispatch"),
         ("/x/translator/guest/ppc/mmu.c:9", "memory"),
         ("/x/translator/guest/ppc/fpu_math.c:9", "guest's helpers"),
+        ("/x/translator/rt/vm.c:265", REST),
         ("??:0", REST),
     ],
 )
