@@ -122,6 +122,14 @@ struct xl_source {
     uint8_t copy[4 * IR_INSNS_MAX];
 };
 
+/* Which entries of a cache were filled since it was emptied, so that emptying it again costs what was used. Zeroed: not known, all are. */
+enum { XL_USED_MAX = 24 };
+struct xl_used {
+    bool known;
+    uint8_t count;
+    uint16_t at[XL_USED_MAX];
+};
+
 /* Why translated code came back. */
 enum xl_leave { XL_LEAVE_LOOKUP = 0 /* pc, npc are in env */, XL_LEAVE_UNWOUND = 1, XL_LEAVE_EXIT = 16 /* + 8 * exit number: chain it */ };
 
@@ -151,6 +159,7 @@ struct xl_cpu {
     struct xl_tlb_entry tlb[XL_MMU_MAX][XL_TLB_ENTRIES];
     struct xl_jump_entry jump[XL_JUMP_ENTRIES];
     struct xl_itlb_entry itlb[XL_ITLB_ENTRIES];
+    struct xl_used tlb_used[XL_MMU_MAX], jump_used, itlb_used;
     uint64_t jump_pages[XL_JUMP_PAGES / 64]; /* bit (page number % XL_JUMP_PAGES) clear: no entry of `jump` lies in that page */
     uint8_t device_site[(1 << XL_SITES_BITS) / 8];
     struct xl_event timer; /* the front end's, xl_cpu_timer */
@@ -217,6 +226,14 @@ struct xl_vm {
     uint64_t chaos;           /* state of the generator */
     uint32_t chaos_slice_max; /* 0: no chaos */
 };
+
+static inline void xl_used_note(struct xl_used *u, unsigned entry)
+{
+    if (u->count == XL_USED_MAX)
+        u->known = false;
+    else
+        u->at[u->count++] = (uint16_t)entry;
+}
 
 /* Where the jump cache keeps a pc: host/x64 emits the same computation. */
 static inline unsigned xl_jump_index(uint32_t pc)

@@ -147,6 +147,7 @@ static struct place find(struct xl_cpu *cpu, uint32_t va, struct ir_mem mem, enu
     struct xl_tlb_entry *e = &cpu->tlb[mem.mmu][(va >> XL_PAGE_BITS) & (XL_TLB_ENTRIES - 1)];
     uint64_t index = xl_ram_page(cpu->vm, pa);
     cpu->vm->stats.tlb_misses++;
+    xl_used_note(&cpu->tlb_used[mem.mmu], (va >> XL_PAGE_BITS) & (XL_TLB_ENTRIES - 1));
     e->tag_read = walk.read ? page : XL_TLB_NONE;
     e->tag_write = walk.write && !cpu->vm->code_granules[index] ? page : XL_TLB_NONE;
     e->addend = (uint64_t)(uintptr_t)(place.ram - (va & XL_PAGE_MASK)) - page;
@@ -313,6 +314,7 @@ bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa)
         return true;
     }
     if (walked && !(walk.page.v & XL_PAGE_MASK) && xl_ram_at(cpu->vm, walk.page.v, XL_PAGE_BYTES)) {
+        xl_used_note(&cpu->itlb_used, (va >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1));
         cpu->itlb[(va >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)] = (struct xl_itlb_entry){page, mode, walk.page.v};
         *page_pa = walk.page.v;
         return true;
@@ -325,10 +327,21 @@ bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa)
     return false;
 }
 
+/* Empty a cache by writing `byte` over what was used of it. */
+static void empty(void *cache, size_t bytes, size_t entry_bytes, int byte, struct xl_used *used)
+{
+    if (used->known)
+        for (unsigned i = 0; i < used->count; i++)
+            memset((uint8_t *)cache + used->at[i] * entry_bytes, byte, entry_bytes);
+    else
+        memset(cache, byte, bytes);
+    *used = (struct xl_used){.known = true};
+}
+
+/* No code lies at 0xffffffff, so that an entry of ones is none. */
 static void jump_flush(struct xl_cpu *cpu)
 {
-    for (unsigned i = 0; i < XL_JUMP_ENTRIES; i++)
-        cpu->jump[i].code = NULL, cpu->jump[i].pc = 1;
+    empty(cpu->jump, sizeof cpu->jump, sizeof cpu->jump[0], 0xff, &cpu->jump_used);
     memset(cpu->jump_pages, 0, sizeof cpu->jump_pages);
 }
 
@@ -348,11 +361,11 @@ void xl_tlb_flush(struct xl_cpu *cpu, int mmu)
     cpu->vm->stats.tlb_flushes++;
     for (int m = 0; m < (int)cpu->guest->mmu_count; m++)
         if (mmu < 0 || mmu == m) {
-            memset(cpu->tlb[m], 0xff, sizeof cpu->tlb[m]);
+            empty(cpu->tlb[m], sizeof cpu->tlb[m], sizeof cpu->tlb[m][0], 0xff, &cpu->tlb_used[m]);
             cpu->linear[m] = (struct xl_linear){0};
             xl_window_check(cpu, (unsigned)m, 0, 1ull << 32);
         }
-    memset(cpu->itlb, 0xff, sizeof cpu->itlb);
+    empty(cpu->itlb, sizeof cpu->itlb, sizeof cpu->itlb[0], 0xff, &cpu->itlb_used);
     jump_flush(cpu);
 }
 

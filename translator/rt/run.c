@@ -196,6 +196,7 @@ static void jump_fill(struct xl_cpu *cpu, uint32_t number)
         return;
     uint64_t bit, *word = xl_jump_page(cpu, b->pc, &bit);
     *word |= bit;
+    xl_used_note(&cpu->jump_used, xl_jump_index(b->pc));
     cpu->jump[xl_jump_index(b->pc)] = (struct xl_jump_entry){b->pc, b->mode, cpu->vm->port.code_rx + b->code_offset};
 }
 
