@@ -68,6 +68,11 @@ def build_terminal(folder: Path) -> Path:
     return compile_program(folder, "terminal_run", [HERE / "terminal_run.c", *sources])
 
 
+def build_keyboard(folder: Path) -> Path:
+    """A keyboard's decoder alone."""
+    return compile_program(folder, "keyboard_run", [HERE / "keyboard_run.c", ROOT / "devsrv/console/keyboard.c"])
+
+
 @dataclass(frozen=True)
 class Channel:
     """One channel of a board; `first` is where both its streams begin."""
