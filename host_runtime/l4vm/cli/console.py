@@ -19,6 +19,7 @@ from l4vm.cli.run import on_terminate, report
 from l4vm.cli.scripted import StepCommand, script_options, steps_of
 from l4vm.console.backtrace import symbolise
 from l4vm.console.conversation import Conversation, Manner
+from l4vm.console.door import Door
 from l4vm.console.keys import raw_keyboard
 from l4vm.console.logs import Logs, default_folder
 from l4vm.console.screen import Screen
@@ -77,7 +78,7 @@ def command(
     previous = signal.signal(signal.SIGTERM, on_terminate)
     talk = Conversation(line, inbox, script, screen, logs, manner)
     try:
-        with raw_keyboard(inbox) if keyboard else contextlib.nullcontext():
+        with Door(inbox, "console"), raw_keyboard(inbox) if keyboard else contextlib.nullcontext():
             if screen is not None and keyboard:
                 screen.note(f"ctrl-t ? helps, ctrl-t q quits; logs in {logs.folder}")
             outcome = talk.run()

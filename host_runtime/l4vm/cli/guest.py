@@ -30,6 +30,7 @@ import click
 
 from l4vm.binding import Checked, Engine, Machine, Stop, Time, switch_names
 from l4vm.cli.guest_devices import device_options, parse_devices
+from l4vm.cli.ps import action_command
 from l4vm.cli.run import on_terminate
 from l4vm.cli.scripted import StepCommand, script_options, steps_of
 from l4vm.console.keys import Command, Keys, raw_terminal
@@ -393,6 +394,15 @@ def run_command(
     if outcome.code is not ExitCode.OK or headless:
         click.echo(f"l4vm guest run: {outcome.reason}", err=True)
     ctx.exit(int(outcome.code))
+
+
+for _action, _sentence in (
+    ("stop", "Stop"),
+    ("pause", "Pause"),
+    ("resume", "Let go on"),
+    ("restart", "Start anew"),
+):
+    command.add_command(action_command(_action, _sentence))
 
 
 @command.command(name="wrap")

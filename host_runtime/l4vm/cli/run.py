@@ -27,6 +27,7 @@ import click
 from l4vm.cli.scripted import StepCommand, script_options, steps_of
 from l4vm.console.backtrace import symbolise
 from l4vm.console.conversation import Conversation, Manner, Outcome
+from l4vm.console.door import Door
 from l4vm.console.keys import raw_keyboard
 from l4vm.console.logs import Logs
 from l4vm.console.qemu import Boot, Manifest, Qemu, command_line
@@ -202,7 +203,7 @@ def command(
         with tempfile.TemporaryDirectory(prefix="l4vm-") as scratch:
             path = f"{scratch}/line"
             words = command_line(manifest, boot, path)
-            with Qemu(words, path, inbox) as qemu:
+            with Door(inbox, image), Qemu(words, path, inbox) as qemu:
                 outcome, talk = hold(Conversation, qemu, inbox, script, logs, manner, quiet)
     finally:
         signal.signal(signal.SIGTERM, previous)

@@ -15,18 +15,23 @@ import contextlib
 import queue
 import re
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from construct import ConstructError
+
+from l4vm.console.door import Asked
 from l4vm.console.keys import HELP, Command, KeyBytes, Keys, Typed
 from l4vm.console.logs import Logs
 from l4vm.console.screen import MERGE_S, Screen
 from l4vm.console.script import Script
 from l4vm.errors import L4vmError
 from l4vm.exit_codes import ExitCode
+from l4vm.formats import link as wire
 from l4vm.link.connection import BOOT, ChannelText, Connection
 from l4vm.link.line import Closed, Inbox, Line, Received
-from l4vm.link.management import Listing, realtime_json, realtime_listing
+from l4vm.link.management import Listing, realtime_json, realtime_listing, tasks_json, tasks_listing
 from l4vm.link.session import Dropped, Lost, Opened, Refused
 
 PANIC = re.compile(rb"\bPANIC\b")
@@ -103,6 +108,7 @@ class Conversation:
         self._boot_text = bytearray()
         self._asked: float | None = None
         self._reopen_at: float | None = None
+        self._visitors: deque[Asked] = deque()
         for name in (BOOT,):
             self._logs.open(name)
 
@@ -136,6 +142,7 @@ class Conversation:
         elif now >= self._reopen_at:
             self._try_reopen(now)
         self._events(now)
+        self._answer_visitor()
         if self._screen is not None and self._screen.has_unfinished:
             self._screen.tick(now)
         self._check(now)
@@ -156,6 +163,8 @@ class Conversation:
         elif isinstance(item, KeyBytes):
             for key in self._keys.feed(item.data):
                 self._typed(key.data) if isinstance(key, Typed) else self._command(key)
+        elif isinstance(item, Asked):
+            self._visitors.append(item)
         elif isinstance(item, Ended):
             self._line_ends(item.sentence)
         elif isinstance(item, Closed) and self._reopen_at is None:
@@ -280,6 +289,29 @@ class Conversation:
         first = self.outcome.panic.split(b"\n", 1)[0].decode("ascii", "replace").strip()
         self._end(ExitCode.BOARD_PANIC, f"the board panicked: {first}")
 
+    # ---- who comes through the door ----
+
+    def _answer_visitor(self) -> None:
+        """Begin the next question of another command, when root has answered the one before."""
+        if not self._visitors or self._over or not self.connection.is_open or self.connection.is_asking:
+            return
+        asked = self._visitors.popleft()
+        what, request = asked.request.get("do"), asked.request
+        actions = [action.name for action in wire.TaskAction]
+        if what == "tasks":
+            self.connection.ask(tasks_listing(), lambda listing: asked.answer.put(_tasks(listing)))
+        elif what == "task" and request.get("action") in actions:
+            name = str(request.get("name", ""))[: wire.NAME_BYTES]
+            action = wire.TaskAction[str(request["action"])]
+            try:
+                arguments = wire.TaskArgs.build({"name": name, "action": action})
+            except ConstructError:
+                asked.answer.put({"error": f"'{name}' is no name of a task"})
+                return
+            self.connection.do(wire.Op.TASK, arguments, lambda status: asked.answer.put(_status(status)))
+        else:
+            asked.answer.put({"error": f"unknown request {request!r}: do is tasks, or task with one of {actions}"})
+
     # ---- the end ----
 
     def _finish(self, code: ExitCode, reason: str) -> None:
@@ -363,3 +395,11 @@ class Conversation:
                 f"{task['task']}: {task['periods']} periods, {task['misses']} misses, "
                 f"latency in ticks {latency}"
             )
+
+
+def _tasks(listing: Listing | L4vmError) -> dict[str, object]:
+    return {"error": str(listing)} if isinstance(listing, L4vmError) else {"tasks": tasks_json(listing)}
+
+
+def _status(status: int | L4vmError) -> dict[str, object]:
+    return {"error": str(status)} if isinstance(status, L4vmError) else {"status": wire.ReplyStatus(status).name}

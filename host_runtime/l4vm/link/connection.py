@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from l4vm.errors import L4vmError
+from l4vm.formats.link import Op
 from l4vm.link.frames import BootText, Deframer, Frame
 from l4vm.link.line import Line
 from l4vm.link.management import Listing
@@ -55,6 +56,7 @@ class Connection:
         self._events: list[ConnectionEvent] = []
         self._listing: Listing | None = None
         self._listed: Callable[[Listing | L4vmError], None] | None = None
+        self._done: Callable[[int | L4vmError], None] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -88,6 +90,17 @@ class Connection:
         self._listing, self._listed = listing, listed
         self.session.request(listing.op, listing.arguments())
         self._turn()
+
+    def do(self, op: Op, arguments: bytes, done: Callable[[int | L4vmError], None]) -> None:
+        """Ask root to do something; `done` gets the reply's status, or the error. One at a time, lists among them."""
+        self._done = done
+        self.session.request(op, arguments)
+        self._turn()
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether an answer of root's is awaited."""
+        return self._listing is not None or self._done is not None
 
     def next_tick(self) -> float:
         """Return when `tick` has something to do."""
@@ -142,9 +155,12 @@ class Connection:
                 self._events.append(ChannelText(names[event.channel], event.data, event.board_time_ns))
             elif isinstance(event, Replied) and self._listing is not None:
                 self._list_reply(self._listing, event)
+            elif isinstance(event, Replied) and self._done is not None:
+                self._does(event.status)
             else:
                 if isinstance(event, Lost):
                     self._list_ends(L4vmError("the board ended the session", "", 1))
+                    self._does(L4vmError("the board ended the session", "", 1))
                 self._events.append(event)
 
     def _list_reply(self, listing: Listing, reply: Replied) -> None:
@@ -156,6 +172,11 @@ class Connection:
         except L4vmError as bad:
             outcome = bad
         self._list_ends(outcome)
+
+    def _does(self, outcome: int | L4vmError) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done(outcome)
 
     def _list_ends(self, outcome: Listing | L4vmError) -> None:
         listed, self._listing, self._listed = self._listed, None, None

@@ -89,6 +89,23 @@ def tasks_listing() -> Listing:
     return Listing(wire.Op.TASKS, wire.TaskEntry)
 
 
+def tasks_json(listing: Listing) -> list[dict[str, object]]:
+    """Return tasks as plain data; run_ms is the processor time they had."""
+    return [
+        {
+            "name": record.name.rstrip("\0"),
+            "kind": wire.TaskKind(record.kind).name.lower(),
+            "state": wire.TaskState(record.state).name.lower(),
+            "priority": record.priority,
+            "budget_us": record.budget_us,
+            "period_us": record.period_us,
+            "restarts": record.restarts,
+            "run_ms": record.run_ticks // max(listing.tsc_khz, 1),
+        }
+        for record in listing.records
+    ]
+
+
 def realtime_json(listing: Listing) -> list[dict[str, object]]:
     """Return the statistics as they stand in a result file: integers, latencies in instructions.
 
