@@ -28,6 +28,9 @@ enum {
     XL_BLOCK_EXITS = 4,
     XL_GRANULE_BITS = 6, /* 64 granules a page for code marks */
     XL_SLICE_INSNS = 200000,
+    XL_HOST_SLICE_NS = 100000,
+    XL_HOST_SLICE_MIN = 5000,
+    XL_HOST_SLICE_MAX = 4000000,
     XL_REGION_BLOCKS = 12, /* of a region at most */
     XL_SPANS = 16,             /* linear stretches that a window shows */
     XL_SPAN_BYTES = 1 << 16,   /* the smallest worth a mapping */
@@ -192,6 +195,8 @@ struct xl_vm {
     uint64_t slice;        /* budget given to the running slice */
     uint64_t idle_ns;      /* time added while idle (insn, exact) */
     uint64_t host_start_ns, host_now_ns;
+    uint64_t host_slice; /* instructions of a slice in host time, 0 at first: as many as take about XL_HOST_SLICE_NS */
+    bool host_ran;       /* a whole slice has just run */
     bool halted;
     int exit_code;
     volatile int stop;

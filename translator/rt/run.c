@@ -142,8 +142,11 @@ static uint64_t slice_insns(struct xl_vm *vm, uint64_t wanted)
 {
     uint64_t limit = wanted < XL_SLICE_INSNS ? wanted : XL_SLICE_INSNS;
 
-    if (vm->config.time == XL_TIME_HOST)
-        return limit < XL_SLICE_INSNS / 8 ? limit : XL_SLICE_INSNS / 8;
+    if (vm->config.time == XL_TIME_HOST) {
+        if (!vm->host_slice)
+            vm->host_slice = XL_SLICE_INSNS / 8;
+        return wanted < vm->host_slice ? wanted : vm->host_slice;
+    }
     if (vm->events) {
         uint64_t now = xl_time_ns(vm), when = vm->events->when_ns;
         uint64_t until = when > now ? (when - now + vm->config.ns_per_insn - 1) / vm->config.ns_per_insn : 1;
@@ -288,10 +291,22 @@ static void slice_end(struct xl_vm *vm)
     vm->cpu->env.budget = 0;
 }
 
+/* The outside is looked at about every XL_HOST_SLICE_NS, whatever the guest's code costs. */
+static void host_slice_adapt(struct xl_vm *vm, uint64_t spent_ns)
+{
+    if (spent_ns < XL_HOST_SLICE_NS / 2 && vm->host_slice < XL_HOST_SLICE_MAX)
+        vm->host_slice *= 2;
+    else if (spent_ns > 2 * XL_HOST_SLICE_NS && vm->host_slice > XL_HOST_SLICE_MIN)
+        vm->host_slice /= 2;
+}
+
 static void clock_read(struct xl_vm *vm)
 {
     if (vm->config.time == XL_TIME_HOST) {
         uint64_t now = vm->port.clock_ns(vm->port.arg);
+        if (vm->host_ran && now >= vm->host_now_ns)
+            host_slice_adapt(vm, now - vm->host_now_ns);
+        vm->host_ran = false;
         if (now > vm->host_now_ns)
             vm->host_now_ns = now;
     }
@@ -303,6 +318,7 @@ enum xl_stop xl_run(struct xl_vm *vm, uint64_t insns)
     uint64_t end = vm->insns + insns;
 
     vm->hits = 0;
+    vm->host_ran = false; /* it may have slept since */
     while (!vm->halted) {
         if (vm->hits)
             return XL_STOP_HOOK;
@@ -325,6 +341,7 @@ enum xl_stop xl_run(struct xl_vm *vm, uint64_t insns)
             vm->slice = xl_chaos_slice(vm, vm->slice);
         cpu->env.budget = (int64_t)vm->slice;
         slice_run(cpu);
+        vm->host_ran = !cpu->parked && vm->slice == vm->host_slice;
         slice_end(vm);
     }
     return XL_STOP_HALT;
