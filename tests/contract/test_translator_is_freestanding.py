@@ -6,6 +6,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from l4vm.binding.build import TRANSLATOR, sources, write_decoders
 
 ROOT = TRANSLATOR.parent
@@ -16,6 +18,7 @@ TASK = [
 LIBL4 = {"memcpy", "memmove", "memset", "memcmp"}
 
 
+@pytest.mark.slow
 def test_core_and_board_port_need_only_memory_functions(tmp_path: Path) -> None:
     write_decoders(tmp_path)
     files = [path for path in sources() if "port" not in path.parts]

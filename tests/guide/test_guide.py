@@ -76,6 +76,7 @@ def run(program: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(commands("check-and-chaos.md"))))
 def test_check_and_chaos_commands_are_accepted(program: Path, number: int) -> None:
     done = run(program, [*commands("check-and-chaos.md")[number], "--timeout", "4"])

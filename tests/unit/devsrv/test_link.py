@@ -505,6 +505,7 @@ def test_indices_that_make_no_sense_are_an_empty_ring_and_a_full_one(board: Boar
     assert [frame.payload for frame in frames_of(board.take())] == [b"others go on"]
 
 
+@pytest.mark.slow
 def test_server_killed_after_any_instruction_leaves_what_the_protocol_repairs(link_board: Board) -> None:
     """The server runs in a process that is killed after so many instructions of a call."""
     chance = random.Random(5)

@@ -46,12 +46,14 @@ def test_memory_that_changes_while_it_is_read_harms_nobody_else(program: Path) -
     assert counts["frames"] > 100 * RACED
 
 
+@pytest.mark.slow
 def test_block_server_that_is_killed_anywhere_loses_no_answered_write(program: Path) -> None:
     counts = run(program, "disk-killed", KILLED)
     assert counts["kills"] > 4 * KILLED
     assert counts["served"] > 10 * KILLED
 
 
+@pytest.mark.slow
 def test_net_server_that_is_killed_anywhere_loses_no_frame(program: Path) -> None:
     counts = run(program, "net-killed", KILLED)
     assert counts["kills"] > 4 * KILLED

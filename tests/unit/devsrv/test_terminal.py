@@ -289,6 +289,7 @@ HOSTILE = st.lists(PIECE, max_size=40).map(b"".join)
 SHAPE = st.tuples(st.integers(1, 12), st.integers(1, 6), st.integers(0, 5))
 
 
+@pytest.mark.slow
 @settings(max_examples=2000, deadline=None)
 @given(shape=SHAPE, data=HOSTILE)
 def test_no_bytes_harm_it(program: Terminal, shape: tuple[int, int, int], data: bytes) -> None:
