@@ -134,3 +134,28 @@ def draw(op: Op, rng: random.Random, count: int) -> list[Vector]:
             b = whole(rng)
         vectors.append(Vector(a, b, c, fpscr(rng, number % 4, traps)))
     return vectors
+
+
+def draw_beyond_singles(op: Op, rng: random.Random, count: int) -> list[Vector]:
+    """Draw doubles with a single's significand and any exponent, whose result is mostly a normal single.
+
+    To nearest, with XX set and nothing trapped, so that the host's own arithmetic is tried. Every third product of a
+    multiply-add lies half way between two singles, where the addend alone, far below, says how it is rounded.
+    """
+
+    def short(exponent: int, bits: int = 23) -> int:
+        significand = rng.getrandbits(bits) << 52 - bits
+        return rng.getrandbits(1) << 63 | exponent + 1023 << 52 | significand
+
+    vectors = []
+    for number in range(count):
+        left, result = rng.randrange(-200, 200), rng.randrange(-100, 100)
+        a, c = short(left), short(result - left)
+        b = short({"ab": left - result, "b": 2 * result}.get(op.uses, result + rng.randrange(-30, 30)))
+        if op.uses == "b":
+            b &= ~SIGN
+        if op.uses == "abc" and number % 3 == 0:
+            odd = 1 << 40  # (1 + 2^-12)^2 has 25 bits
+            a, b, c = a >> 52 << 52 | odd, short(result - 70), c >> 52 << 52 | odd
+        vectors.append(Vector(a, b, c, ppc.summary(ppc.FX | ppc.XX)))
+    return vectors

@@ -5,7 +5,10 @@
  * The result is right when MXCSR rounds to nearest and masks everything, as the ABI has it; it is kept when it is a normal number with an exponent that is not the least or the greatest, so
  * that nothing but inexact can have happened. Anything else is done again by the guest's own function, in cold code. FMA only where the host has it.
  *
- * xmm0, xmm1, xmm3: operands as they are; xmm2: result; xmm4, xmm5: operands as singles. Source: Intel SDM vol. 2.
+ * XL_FP_ROUNDED computes in double and rounds again. Of operands with a single's significand that is the same as rounding once: 53 >= 2 * 24 + 2. Of a multiply-add it
+ * is unless the double lies half way between two singles. Operands are not narrowed: their exponents may be none of a single's.
+ *
+ * xmm0, xmm1, xmm3: operands; xmm2: result. Source: Intel SDM vol. 2.
  */
 #include "host/x64/emit.h"
 
@@ -46,20 +49,36 @@ static bool is_fused(const struct xl_fp *fp)
     return fp->op >= XL_FP_MADD;
 }
 
-/* xmm2 = the operation on a, b, c, which hold scalars of the prefix's kind */
-static void compute(struct emit *e, const struct xl_fp *fp, unsigned prefix, unsigned a, unsigned b, unsigned c)
+/* xmm2 = the operation on xmm0, xmm1, xmm3, which hold scalars of the prefix's kind */
+static void compute(struct emit *e, const struct xl_fp *fp, unsigned prefix)
 {
     static const uint16_t plain[] = {[XL_FP_ADD] = ADD, [XL_FP_SUB] = SUB, [XL_FP_MUL] = MUL, [XL_FP_DIV] = DIV};
 
     if (fp->op == XL_FP_SQRT) {
-        sse(e, prefix, SQRT, 2, b);
+        sse(e, prefix, SQRT, 2, 1);
         return;
     }
-    copy(e, 2, a);
+    copy(e, 2, 0);
     if (is_fused(fp))
-        fused(e, fp->op == XL_FP_MADD || fp->op == XL_FP_NMADD ? FMADD213 : FMSUB213, prefix == SCALAR_D, 2, c, b);
+        fused(e, fp->op == XL_FP_MADD || fp->op == XL_FP_NMADD ? FMADD213 : FMSUB213, prefix == SCALAR_D, 2, 3, 1);
     else
-        sse(e, prefix, plain[fp->op], 2, b);
+        sse(e, prefix, plain[fp->op], 2, 1);
+}
+
+/* Leave when rounding the double result again may differ from rounding once: plain is looked at before it is computed, fused after. */
+static uint8_t *check_once(struct emit *e, const struct xl_fp *fp, uint32_t a, uint32_t b)
+{
+    if (is_fused(fp)) {
+        x64_b(&e->a, WORD);
+        x64_rr(&e->a, TO_GPR, 0, 2, RAX);
+        x64_shift_imm(&e->a, SHIFT_SHL, 0, RAX, 3); /* the bits that no single has: half? */
+        x64_alu_imm(&e->a, ALU_CMP, 0, RAX, INT32_MIN);
+        return x64_jcc(&e->a, CC_E);
+    }
+    x64_load(&e->a, 0, RAX, RBP, CPU(guest_state) + (int32_t)a);
+    x64_rm(&e->a, 0x0b, 0, RAX, RBP, CPU(guest_state) + (int32_t)b);
+    x64_shift_imm(&e->a, SHIFT_SHL, 0, RAX, 3);
+    return x64_jcc(&e->a, CC_NE);
 }
 
 /* Leave when xmm2 is no number of the middle exponents. */
@@ -101,6 +120,7 @@ void emit_fp(struct emit *e, const struct ir_op *op)
     uint32_t first = (uint32_t)e->ir->op[op->arg[0]].imm, second = (uint32_t)e->ir->op[op->arg[1]].imm;
     uint32_t to = first & 0xffff, a = first >> 16, b = second & 0xffff, c = second >> 16;
     unsigned prefix = fp->form == XL_FP_SINGLE ? SCALAR_S : SCALAR_D, npc = emit_npc_reg(e), colds = 0;
+    bool rounded = fp->form == XL_FP_ROUNDED, wide = fp->form == XL_FP_DOUBLE;
     struct emit_cold *list[3];
 
     if (is_fused(fp) && !e->has_fma) {
@@ -114,27 +134,18 @@ void emit_fp(struct emit *e, const struct ir_op *op)
     sse_memory(e, prefix, LOAD, 1, b);
     if (is_fused(fp))
         sse_memory(e, prefix, LOAD, 3, c);
-    if (fp->form == XL_FP_ROUNDED) {
-        x64_load(&e->a, 0, RAX, RBP, CPU(guest_state) + (int32_t)a);
-        x64_rm(&e->a, 0x0b, 0, RAX, RBP, CPU(guest_state) + (int32_t)b);
-        x64_rm(&e->a, 0x0b, 0, RAX, RBP, CPU(guest_state) + (int32_t)c);
-        x64_shift_imm(&e->a, SHIFT_SHL, 0, RAX, 3); /* bits that no single has */
-        cold(e, x64_jcc(&e->a, CC_NE), npc, list, &colds);
-        sse(e, SCALAR_D, CVT, 4, 0);
-        sse(e, SCALAR_D, CVT, 5, 1);
-        if (is_fused(fp))
-            sse(e, SCALAR_D, CVT, 6, 3);
-        compute(e, fp, SCALAR_S, 4, 5, 6);
-        cold(e, check(e, false), npc, list, &colds);
-        if (fp->op >= XL_FP_NMADD)
-            negate(e, false);
+    if (rounded && !is_fused(fp))
+        cold(e, check_once(e, fp, a, b), npc, list, &colds);
+    compute(e, fp, prefix);
+    if (rounded && is_fused(fp))
+        cold(e, check_once(e, fp, a, b), npc, list, &colds);
+    if (rounded)
+        sse(e, SCALAR_D, CVT, 2, 2);
+    cold(e, check(e, wide), npc, list, &colds);
+    if (fp->op >= XL_FP_NMADD)
+        negate(e, wide);
+    if (rounded)
         sse(e, SCALAR_S, CVT, 2, 2);
-    } else {
-        compute(e, fp, prefix, 0, 1, 3);
-        cold(e, check(e, prefix == SCALAR_D), npc, list, &colds);
-        if (fp->op >= XL_FP_NMADD)
-            negate(e, true);
-    }
     sse_memory(e, prefix, STORE, 0, fp->late + 8);
     sse_memory(e, prefix, STORE, 1, fp->late + 16);
     if (is_fused(fp))
