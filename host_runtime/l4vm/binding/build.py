@@ -18,9 +18,6 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from cffi import FFI
-
-from l4vm.decode.emit import write_header
 from l4vm.errors import L4vmError
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -75,6 +72,8 @@ def declarations() -> str:
 
 def write_decoders(folder: Path) -> None:
     """Write the C header of every guest's decode table into a folder."""
+    from l4vm.decode.emit import write_header
+
     for table in TRANSLATOR.glob("guest/*/insn.decode"):
         write_header(table, folder / f"{table.parent.name}_dec_gen.h")
 
@@ -88,6 +87,8 @@ def build(target: Path, flags: list[str] | None = None) -> Path:
     Raises:
         L4vmError: the compiler is missing or refuses (exit code 3); its words are in the sentence.
     """
+    from cffi import FFI
+
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".build-", dir=target.parent))
     try:

@@ -16,6 +16,7 @@ more, unless the guest waits or ends or a hook is hit.
 from __future__ import annotations
 
 import enum
+import functools
 import importlib.util
 import os
 import sys
@@ -60,6 +61,11 @@ class Time(enum.IntEnum):
     EXACT = 2
 
 
+@functools.cache
+def _key(flags: tuple[str, ...]) -> str:
+    return source_key(list(flags))
+
+
 def _flags(flags: list[str] | None) -> list[str]:
     return os.environ.get("L4VM_TRANSLATOR_FLAGS", "").split() if flags is None else flags
 
@@ -70,14 +76,14 @@ def extension_path(flags: list[str] | None = None) -> Path:
     Args:
         flags: more compiler flags, for instance sanitizers; by default those of L4VM_TRANSLATOR_FLAGS.
     """
-    target = cache_root() / "translator" / source_key(_flags(flags))
+    target = cache_root() / "translator" / _key(tuple(_flags(flags)))
     found = list(target.glob("_xl*.so")) if target.is_dir() else []
     return found[0] if found else build(target, _flags(flags))
 
 
 def extension(flags: list[str] | None = None) -> Any:
     """Return the translator's extension module; `flags` as in `extension_path`."""
-    key = source_key(_flags(flags))
+    key = _key(tuple(_flags(flags)))
     if key not in _MODULES:
         _MODULES[key] = _load(extension_path(flags))
     return _MODULES[key]

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import click
 
-from l4vm.cli.run import on_terminate, report
-from l4vm.cli.scripted import StepCommand, script_options, steps_of
+from l4vm.cli.run import report
+from l4vm.cli.scripted import StepCommand, on_terminate, script_options, steps_of
 from l4vm.console.backtrace import symbolise
 from l4vm.console.conversation import Conversation, Manner
 from l4vm.console.door import Door

@@ -25,19 +25,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from l4vm.binding import Checked, Engine, Machine, Stop, Time, switch_names
 from l4vm.cli.guest_devices import device_options, parse_devices
 from l4vm.cli.ps import action_command
-from l4vm.cli.run import on_terminate
-from l4vm.cli.scripted import StepCommand, script_options, steps_of
+from l4vm.cli.scripted import StepCommand, on_terminate, script_options, steps_of
 from l4vm.console.keys import Command, Keys, raw_terminal
 from l4vm.console.script import Script
 from l4vm.errors import L4vmError
 from l4vm.exit_codes import ExitCode
-from l4vm.gdb import Debugged
 from l4vm.guests import RAM_MIB_DEFAULT, Load, Start, build_guest, lay_out, start_of_recipe, wrap
 
 CHANNEL = "console"
@@ -217,11 +216,15 @@ def print_stats(machine: Machine, elapsed_s: float) -> None:
     click.echo(f"{'elapsed':24} {elapsed_s:16.6f} s, {rate:.1f} million instructions/s", err=True)
 
 
-def machine_of(check_every: int, debugged: bool) -> Callable[..., Machine]:
+def machine_of(check_every: int, debugged: bool) -> Callable[..., Any]:
     """Return what makes the machine: a plain one, one beside a partner, or one that GDB may hold."""
     if check_every:
         return functools.partial(Checked, every=check_every)
-    return Debugged if debugged else Machine
+    if not debugged:
+        return Machine
+    from l4vm.gdb import Debugged
+
+    return Debugged
 
 
 def switches_of(names: tuple[str, ...]) -> int:
@@ -375,8 +378,8 @@ def run_command(
             machine.load_executable(load.executable)
             if chaos_seed is not None:
                 machine.chaos(chaos_seed, chaos_slice)
-            if isinstance(machine, Debugged):
-                click.echo(f"waiting for GDB: target remote {machine.listen(str(gdb_place))}", err=True)
+            if gdb_place is not None:
+                click.echo(f"waiting for GDB: target remote {machine.listen(gdb_place)}", err=True)
             talk = Talk(machine, script, headless, screen=screen, timeout_s=timeout)
             talk.is_exact = time_mode == "exact"
             if keyboard:

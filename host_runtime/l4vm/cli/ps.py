@@ -11,7 +11,6 @@ import json
 
 import click
 
-from l4vm.console.door import knock
 from l4vm.errors import L4vmError
 from l4vm.exit_codes import ExitCode
 
@@ -27,6 +26,8 @@ on_option = click.option("--on", metavar="NAME", help="Which conversation, when 
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(on: str | None, as_json: bool) -> None:
     """List the tasks of the board: kind, state, share of the processor, restarts."""
+    from l4vm.console.door import knock
+
     tasks = knock(on, {"do": "tasks"})["tasks"]
     if as_json:
         click.echo(json.dumps(tasks, indent=2))
@@ -46,6 +47,8 @@ def act(name: str, action: str, on: str | None) -> None:
     Raises:
         L4vmError: root refused.
     """
+    from l4vm.console.door import knock
+
     status = str(knock(on, {"do": "task", "name": name, "action": action.upper()})["status"])
     if status != "OK":
         raise L4vmError(f"{action} {name}: {status}", STATUS_HINTS.get(status, ""), ExitCode.USAGE)

@@ -20,11 +20,10 @@ import tempfile
 import time
 import tomllib
 from pathlib import Path
-from types import FrameType
 
 import click
 
-from l4vm.cli.scripted import StepCommand, script_options, steps_of
+from l4vm.cli.scripted import StepCommand, on_terminate, script_options, steps_of
 from l4vm.console.backtrace import symbolise
 from l4vm.console.conversation import Conversation, Manner, Outcome
 from l4vm.console.door import Door
@@ -88,11 +87,6 @@ def build(root: Path, board: str, image: str, mode: str) -> None:
     done = subprocess.run(words, cwd=root, stdout=sys.stderr, check=False)
     if done.returncode != 0:
         raise L4vmError(f"the image {image} was not built", "see above", done.returncode)
-
-
-def on_terminate(_number: int, _frame: FrameType | None) -> None:
-    """Treat SIGTERM as Ctrl-C, so that all ends in order."""
-    raise KeyboardInterrupt
 
 
 def report(

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Options of a scripted run, shared by `run`, `guest run` and `console`.
 
-What is here: the click options --headless, --timeout, --until, --send and --json, and
-`StepCommand`, a
-command class that keeps --until and --send in the order of the command line.
+What is here: the click options --headless, --timeout, --until, --send and --json, `StepCommand`, a
+command class that keeps --until and --send in the order of the command line, and `on_terminate`.
 
 Rules of use:
     @click.command(cls=StepCommand)
@@ -16,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any, TypeVar
 
 import click
@@ -26,6 +26,11 @@ STEPS_KEY = "l4vm.steps"
 READERS: dict[str, Callable[[str], Step]] = {"until": read_until, "send": read_send}
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def on_terminate(_number: int, _frame: FrameType | None) -> None:
+    """Treat SIGTERM as Ctrl-C, so that all ends in order."""
+    raise KeyboardInterrupt
 
 
 class StepCommand(click.Command):

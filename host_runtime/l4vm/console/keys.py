@@ -14,8 +14,10 @@ import termios
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from l4vm.link.line import Inbox
+if TYPE_CHECKING:
+    from l4vm.link.line import Inbox
 
 PREFIX = 0x14  # ctrl-t
 HELP = """\

@@ -10,11 +10,11 @@ Source: U-Boot documentation, "Legacy uImage format"; RFC 1952 for CRC-32 and gz
 
 from __future__ import annotations
 
+import functools
 import gzip
 import zlib
 from dataclasses import dataclass
-
-from construct import Bytes, Const, Int8ub, Int32ub, Struct
+from typing import Any
 
 from l4vm.errors import L4vmError
 
@@ -23,20 +23,27 @@ MAGIC = bytes.fromhex("27051956")
 _OS_LINUX, _TYPE_KERNEL, _PLAIN, _GZIP = 5, 2, 0, 1
 _CPUS = {"ppc": 7, "sparc": 14, "x86": 3, "arm": 2, "mips": 5}
 UNPACKED_MAX = 128 << 20
-_HEADER = Struct(
-    "magic" / Const(MAGIC),
-    "header_crc" / Int32ub,
-    "time" / Int32ub,
-    "size" / Int32ub,
-    "load" / Int32ub,
-    "entry" / Int32ub,
-    "data_crc" / Int32ub,
-    "os" / Int8ub,
-    "cpu" / Int8ub,
-    "type" / Int8ub,
-    "compression" / Int8ub,
-    "name" / Bytes(NAME_BYTES),
-)
+
+
+@functools.cache
+def _header() -> Any:
+    """Return the header's layout; construct is imported when a uImage is met, for most runs of a guest meet none."""
+    from construct import Bytes, Const, Int8ub, Int32ub, Struct
+
+    return Struct(
+        "magic" / Const(MAGIC),
+        "header_crc" / Int32ub,
+        "time" / Int32ub,
+        "size" / Int32ub,
+        "load" / Int32ub,
+        "entry" / Int32ub,
+        "data_crc" / Int32ub,
+        "os" / Int8ub,
+        "cpu" / Int8ub,
+        "type" / Int8ub,
+        "compression" / Int8ub,
+        "name" / Bytes(NAME_BYTES),
+    )
 
 
 @dataclass(frozen=True)
@@ -69,8 +76,8 @@ def build_uimage(kernel: bytes, load: int, entry: int, name: str, cpu: str = "pp
         "compression": _GZIP,
         "name": name.encode("ascii")[:NAME_BYTES].ljust(NAME_BYTES, b"\0"),
     }
-    fields["header_crc"] = zlib.crc32(_HEADER.build(fields))
-    return bytes(_HEADER.build(fields)) + data
+    fields["header_crc"] = zlib.crc32(_header().build(fields))
+    return bytes(_header().build(fields)) + data
 
 
 def parse_uimage(data: bytes, where: str, cpu: str = "ppc") -> Uimage:
@@ -81,7 +88,7 @@ def parse_uimage(data: bytes, where: str, cpu: str = "ppc") -> Uimage:
     """
     if len(data) < HEADER_BYTES or not is_uimage(data):
         raise L4vmError(f"{where}: no uImage (it begins with {data[:4].hex()})", "give a uImage or an ELF file")
-    head = _HEADER.parse(data[:HEADER_BYTES])
+    head = _header().parse(data[:HEADER_BYTES])
     blank = data[:4] + bytes(4) + data[8:HEADER_BYTES]
     if zlib.crc32(blank) != head.header_crc:
         raise L4vmError(f"{where}: the uImage's header has a wrong CRC", "the file is damaged; build or copy it again")
