@@ -18,7 +18,8 @@ from l4vm.errors import L4vmError
 from l4vm.guests import build_guest, wrap
 from l4vm.guests.cpio import character_device, compressed, directory, program
 
-_SOURCE = PROGRAMS.parent / "system" / "init.c"
+SOURCES = PROGRAMS.parent / "system"
+_SOURCE = SOURCES / "init.c"
 _CALLS = PROGRAMS.parents[1] / "guests" / "programs"
 _FLAGS = ["-O2", "-ffreestanding", "-fno-stack-protector", "-fno-pic", "-Wall", "-Wextra", "-Werror"]
 _LINK = ["-static", "-nostdlib", "-no-pie"]
@@ -54,6 +55,16 @@ def system_names() -> list[str]:
     return list(COUNTS)
 
 
+def initrd_of(machine: str, out: Path) -> bytes:
+    """Return a RAM disk whose only process is init.c, compiled in folder `out`.
+
+    Raises:
+        L4vmError: a tool is missing, or it does not build.
+    """
+    console = character_device("dev/console", 5, 1)
+    return compressed([directory("dev"), console, program("init", _compile(machine, out))])
+
+
 def _compile(machine: str, out: Path) -> bytes:
     chain = MACHINES[machine]
     target = out / f"{machine}-init"
@@ -81,8 +92,7 @@ def build_system(name: str, out: Path, machine: str = "leon3", share: int = 1) -
     files = build_guest(f"{machine}-linux")
     count = max(COUNTS[name][machine] // share, 1)
     append = f"{files.append} quiet -- {name} {count}"
-    console = character_device("dev/console", 5, 1)
-    initrd = compressed([directory("dev"), console, program("init", _compile(machine, out))])
+    initrd = initrd_of(machine, out)
     kernel, disk = out / f"{machine}-{name}.kernel", out / f"{machine}.initrd"
     ram = str(RAM_MIB)
     ours = [sys.executable, "-m", "l4vm", "guest", "run", "--headless", "--timeout", str(_TIMEOUT_S)]

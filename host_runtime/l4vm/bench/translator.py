@@ -99,7 +99,7 @@ def _resident_mib(pid: int) -> float:
     return 0.0
 
 
-def _once(command: list[str], says: str) -> Figure:
+def time_once(command: list[str], says: str) -> Figure:
     """Run a command to its end; its output must say that the result is right."""
     start = time.monotonic()
     with tempfile.TemporaryFile() as out:
@@ -165,10 +165,10 @@ def _less(figure: Figure, base: Figure) -> Figure:
 def _measure(entry: Entry, runs: int) -> tuple[Figure, Figure, Figure | None]:
     ours, qemu, native = [], [], []
     for _ in range(runs):
-        ours.append(_once(entry.ours, entry.says))
-        qemu.append(_once(entry.qemu, entry.says))
+        ours.append(time_once(entry.ours, entry.says))
+        qemu.append(time_once(entry.qemu, entry.says))
         if entry.native:
-            native.append(_once(entry.native, entry.says))
+            native.append(time_once(entry.native, entry.says))
     return _median(ours), _median(qemu), _median(native) if native else None
 
 

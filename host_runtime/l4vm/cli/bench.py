@@ -4,6 +4,7 @@
     l4vm bench translator                             everything, here and in QEMU
     l4vm bench translator --json FILE                 the rows, and a chart of them beside: FILE with .svg
     l4vm bench translator --guest leon3 --only crc    --guest, --kind and --only may be given again
+    l4vm bench io --json FILE                         consoles, disks and networks: on the board and on the workstation
 
 Every result is checked; a wrong one ends the run.
 """
@@ -16,10 +17,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from l4vm.bench import io as io_rows
+from l4vm.bench import io_board
 from l4vm.bench.breakdown import PARTS
 from l4vm.bench.chart import draw
 from l4vm.bench.programs import MACHINES
 from l4vm.bench.translator import MEAN, Row, entry_kind, entry_names, means, run, to_json
+from l4vm.cli.run import board_of, build, tree_root
 from l4vm.errors import L4vmError
 
 KINDS = ("cpu", "system", "slow")
@@ -120,3 +124,64 @@ def translator(
     if json_path:
         json_path.write_text(to_json(rows), encoding="utf-8")
         json_path.with_suffix(".svg").write_text(draw(rows), encoding="utf-8")
+
+
+BOARD_COLUMNS = ("guest", "operation", "instructions for each", *io_board.PARTS, "total")
+RATE_COLUMNS = ("guest", "operation", "unit", "ours 1/s", "MB/s", "QEMU 1/s", "MB/s", "ratio", "by CPU time")
+
+
+def _or_blank(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def show_io(rows: list[io_rows.Row]) -> None:
+    """Print a table for the board and one for the workstation, if they have rows."""
+    board, station = Table(), Table()
+    for table, columns in ((board, BOARD_COLUMNS), (station, RATE_COLUMNS)):
+        for number, name in enumerate(columns):
+            table.add_column(name, justify="left" if number < 3 else "right", no_wrap=True)
+    for row in rows:
+        head = (row.guest, row.operation, row.unit)
+        if isinstance(row, io_rows.BoardRow):
+            board.add_row(*head, *(f"{row.cost.parts[part]:,}" for part in io_board.PARTS), f"{row.cost.total:,}")
+            continue
+        ours = (f"{row.ours.wall:,.0f}", _or_blank(row.mb_per_s, ".1f"))
+        peer = (_or_blank(row.qemu.wall if row.qemu else None, ",.0f"), _or_blank(row.qemu_mb_per_s, ".1f"))
+        station.add_row(*head, *ours, *peer, _or_blank(row.ratio, ".2f"), _or_blank(row.cpu_ratio, ".2f"))
+    for table in (board, station):
+        if table.row_count:
+            screen().print(table)
+
+
+@command.command()
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the rows here.")
+@click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 100), help="Runs of each.")
+@click.option("--only", multiple=True, type=click.Choice(list(io_board.OPERATIONS)), help="Only this operation.")
+@click.option("--where", multiple=True, type=click.Choice(io_rows.WHERE), help="Only there.")
+@click.option("--guest", "guests", multiple=True, type=click.Choice(list(MACHINES)), help="Only this guest.")
+@click.option("--share", default=1, show_default=True, type=click.IntRange(1, 1000), help="Do one in so many.")
+def io(
+    json_path: Path | None,
+    runs: int,
+    only: tuple[str, ...],
+    where: tuple[str, ...],
+    guests: tuple[str, ...],
+    share: int,
+) -> None:
+    """Measure what a Linux guest's input and output costs.
+
+    board: instructions for each console byte, 4 KiB block and packet of 1000 bytes, in QEMU's counted time, split
+    into the guest's own, its translator's with the device models, ipc (the kernel's), the servers' and the rest.
+    workstation: blocks and packets in a second of `l4vm guest run`, beside QEMU where it has the device.
+    """
+    root, places = tree_root(), list(where or io_rows.WHERE)
+    board = board_of(root, "io", None)
+    if "board" in places:
+        build(root, board, "io", "release")
+    programs, rows = root / "build" / f"{board}-io-release" / "bin", []
+    for row in io_rows.measure(root, programs, list(guests or MACHINES), list(only), places, runs, share):
+        click.echo(f"{row.where} {row.guest} {row.operation}", err=True)
+        rows.append(row)
+    show_io(rows)
+    if json_path:
+        json_path.write_text(io_rows.to_json(rows), encoding="utf-8")

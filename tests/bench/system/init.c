@@ -8,6 +8,7 @@
  * Source: the Linux manual pages of the calls, section 2; syscall tables of both architectures.
  */
 #include "call.h"
+#include "io.h"
 
 #ifdef __sparc__
 enum { CALL_EXECVE = 59, CALL_WAIT4 = 7, CALL_PIPE2 = 321, CALL_MMAP2 = 56, CALL_MUNMAP = 73, CALL_REBOOT = 55, CALL_SETITIMER = 83, CALL_RT_SIGACTION = 102 };
@@ -168,8 +169,12 @@ static long work_ticks(long count)
 static const struct {
     const char *name;
     long (*run)(long count);
-} works[] = {{"boot", work_boot}, {"fill", work_fill},     {"fork_exec", work_fork_exec}, {"mmap", work_mmap},
-             {"pipe", work_pipe}, {"signal", work_signal}, {"syscall", work_syscall},     {"ticks", work_ticks}};
+} works[] = {
+    {"boot", work_boot},       {"fill", work_fill},           {"fork_exec", work_fork_exec}, {"mmap", work_mmap},
+    {"pipe", work_pipe},       {"signal", work_signal},       {"syscall", work_syscall},     {"ticks", work_ticks},
+    {"console", work_console}, {"disk_read", work_disk_read}, {"disk_write", work_disk_write},
+    {"net_send", work_net_send}, {"net_echo", work_net_echo},
+};
 
 static int is_same(const char *a, const char *b)
 {
