@@ -24,6 +24,7 @@ from tests.fuzz.comparisons import EngineFuzz, FuzzError, UnicornFuzz
 from tests.fuzz.guest import FuzzGuest
 from tests.fuzz.oracle import BATCH
 from tests.unit.devsrv.board import build_sharers
+from tests.unit.screen.rig import build_fuzz as build_screen_fuzz
 from tests.unit.virtio.rig import build_fuzz
 
 
@@ -77,6 +78,15 @@ def _virtio(seed: int, cases: int) -> str:
     return "; ".join(said)
 
 
+def _screen(seed: int, cases: int) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        words = [build_screen_fuzz(Path(folder)), str(cases), str(seed)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise FuzzError(f"screen, the last number is the case's seed:\n{done.stderr[-4000:]}")
+    return f"screen: {done.stdout.strip()}"
+
+
 SHARERS = [f"{kind}-{what}" for what in ("hostile", "raced", "killed") for kind in ("disk", "net")]
 
 
@@ -98,6 +108,7 @@ COMPARISONS: dict[str, Callable[[int, int], str]] = {
     **{f"anything-{guest.machine}": functools.partial(_anything, guest) for guest in (sparc.GUEST, ppc.GUEST)},
     **{f"random-words-{g.machine}": functools.partial(_random_words, g) for g in test_random_words.GUESTS.values()},
     "virtio": _virtio,
+    "screen": _screen,
     "servers": _servers,
 }
 
@@ -114,7 +125,7 @@ def main(arguments: list[str]) -> int:
     print(f"seed {seed}", flush=True)
     for name in options.only or COMPARISONS:
         start = time.monotonic()
-        count = options.cases if name in ("virtio", "servers") else options.insns
+        count = options.cases if name in ("virtio", "screen", "servers") else options.insns
         try:
             print(f"{COMPARISONS[name](seed, count)}, {time.monotonic() - start:.0f} s", flush=True)
         except FuzzError as error:

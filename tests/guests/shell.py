@@ -21,10 +21,11 @@ NS_PER_INSN = 20
 class Guest:
     """One machine and what its console said."""
 
-    def __init__(self, load: Load, disks: Sequence[Disk] = (), nets: Sequence[Net] = ()) -> None:
-        self.machine = Machine(
-            load.machine, load.ram_mib, time=Time.EXACT, ns_per_insn=NS_PER_INSN, disks=disks, nets=nets
-        )
+    def __init__(
+        self, load: Load, disks: Sequence[Disk] = (), nets: Sequence[Net] = (), screen: bool = False
+    ) -> None:
+        devices = {"disks": disks, "nets": nets, "screen": screen}
+        self.machine = Machine(load.machine, load.ram_mib, time=Time.EXACT, ns_per_insn=NS_PER_INSN, **devices)  # type: ignore[arg-type]
         self.program = load.executable
         self.out = ""
         self.pending = b""

@@ -5,8 +5,10 @@
  * Addresses, DCR numbers and interrupt lines all come from bamboo.def. UIC1's outputs are lines of UIC0, whose outputs are the CPU's inputs.
  */
 #include "machine/bamboo.h"
+#include "machine/apbps2.h"
 #include "machine/ns16550.h"
 #include "machine/ppc4xx.h"
+#include "machine/screen.h"
 #include "machine/virtio.h"
 #include "xl/xl.h"
 
@@ -22,6 +24,10 @@ enum {
     UARTS
 };
 enum {
+#define SCREEN_OPB(name, uic, line, base, bytes) UIC_##name = uic, LINE_##name = line, BASE_##name = base, BYTES_##name = bytes,
+#include "machine/bamboo.def"
+};
+enum {
 #define DCR(name, first, count) DCR_##name = first, COUNT_##name = count,
 #include "machine/bamboo.def"
 };
@@ -33,7 +39,15 @@ struct bamboo {
     struct ns16550 uart[UARTS];
     struct dcr_window window[WINDOWS];
     struct pci_bridge pci;
+    struct desk *desk; /* NULL: the guest has no screen */
 };
+
+/* What a guest with a screen has more: the end of its RAM is a frame of fixed size that is always shown. */
+struct desk {
+    struct screen screen;
+    struct apbps2 keyboard;
+};
+_Static_assert((uint64_t)FACT_screen_width *FACT_screen_height * 2 <= FACT_screen_bytes, "bamboo.def: the frame does not fit");
 
 static void cpu_inputs(void *arg, bool noncritical, bool critical)
 {
@@ -53,6 +67,39 @@ static void cascade(void *arg, bool noncritical, bool critical)
 static void uic_input(void *arg, unsigned line, bool high)
 {
     uic_line(arg, line, high);
+}
+
+static void uic_pulse(void *arg, unsigned line)
+{
+    uic_line(arg, line, true);
+    uic_line(arg, line, false);
+}
+
+static bool desk_add(struct bamboo *m)
+{
+    struct desk *desk = m->desk = xl_alloc(m->vm, sizeof *desk);
+
+    if (!desk)
+        return false;
+    screen_init(&desk->screen, m->vm);
+    apbps2_init(&desk->keyboard, m->vm, uic_pulse, &m->uic[UIC_APBPS2], LINE_APBPS2);
+    xl_screen_set(m->vm, &desk->screen, &desk->keyboard);
+    return xl_map_device(m->vm, BASE_APBPS2, BYTES_APBPS2, &apbps2_ops, &desk->keyboard);
+}
+
+/* Where the RAM that the kernel is told of ends. */
+static uint64_t memory_end(const struct bamboo *m)
+{
+    return FACT_ram_base + m->ram_bytes - (m->desk ? FACT_screen_bytes : 0);
+}
+
+static void desk_reset(struct bamboo *m)
+{
+    const struct screen_mode mode = {SCREEN_RGB565, FACT_screen_width, FACT_screen_height, memory_end(m)};
+
+    screen_reset(&m->desk->screen);
+    screen_show(&m->desk->screen, &mode);
+    apbps2_ops.reset(&m->desk->keyboard);
 }
 
 static const struct virtio_place virtio_places[] = {
@@ -79,7 +126,7 @@ bool bamboo_create(struct xl_vm *vm, const struct xl_config *config, void **stat
     ns16550_init(&m->uart[NUMBER_##name], vm, NUMBER_##name, uic_input, &m->uic[uic_number], line); \
     ok = ok && xl_map_device(vm, base, bytes, &ns16550_ops, &m->uart[NUMBER_##name]);
 #include "machine/bamboo.def"
-    return ok && virtio_create(vm, config, virtio_places, sizeof virtio_places / sizeof virtio_places[0], uic_input, &m->uic[0]);
+    return ok && (!config->screen || desk_add(m)) && virtio_create(vm, config, virtio_places, sizeof virtio_places / sizeof virtio_places[0], uic_input, &m->uic[0]);
 }
 
 void bamboo_reset(void *state)
@@ -93,13 +140,15 @@ void bamboo_reset(void *state)
     for (unsigned i = 0; i < WINDOWS; i++)
         m->window[i] = (struct dcr_window){0};
     pci_config_ops.reset(&m->pci);
+    if (m->desk)
+        desk_reset(m);
 }
 
-/* As firmware leaves it (ePAPR 1.1, 5.4): r3 the device tree at the end of RAM, a stack below it; MSR 0. Memory mapped one to one is the CPU's reset state. */
+/* As firmware leaves it (ePAPR 1.1, 5.4): r3 the device tree at the end of memory, a stack below it; MSR 0. Memory mapped one to one is the CPU's reset state. */
 void bamboo_boot(void *state, struct xl_cpu *cpu, uint64_t entry)
 {
     struct bamboo *m = state;
-    uint64_t tree = FACT_ram_base + m->ram_bytes - FACT_tree_bytes;
+    uint64_t tree = memory_end(m) - FACT_tree_bytes;
 
     (void)cpu;
     xl_reg_set(m->vm, "r1", tree - 16);

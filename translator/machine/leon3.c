@@ -4,7 +4,9 @@
  *
  * Addresses, interrupts and plug&play records all come from leon3.def.
  */
+#include "machine/apbps2.h"
 #include "machine/grlib.h"
+#include "machine/svgactrl.h"
 #include "machine/virtio.h"
 #include "rt/guest.h"
 #include "xl/xl.h"
@@ -14,6 +16,7 @@ enum {
 #define MACHINE(name, value) FACT_##name = value,
 #include "machine/leon3.def"
 #define APB(name, vendor, device, version, irq, base, bytes) IRQ_##name = irq,
+#define SCREEN_APB(name, vendor, device, version, irq, base, bytes) IRQ_##name = irq,
 #include "machine/leon3.def"
 };
 
@@ -70,6 +73,38 @@ static bool devices_add(struct leon3 *m)
     return ok;
 }
 
+static void irqmp_pulse(void *arg, unsigned irq)
+{
+    irqmp_raise(arg, irq);
+}
+
+/* What a guest with a screen has more; it is in the arena of those alone. */
+struct desk {
+    struct screen screen;
+    struct svgactrl SVGACTRL;
+    struct apbps2 APBPS2;
+};
+
+static bool desk_add(struct leon3 *m)
+{
+    struct desk *desk = xl_alloc(m->vm, sizeof *desk);
+    const struct {
+        const struct xl_device_ops *SVGACTRL, *APBPS2;
+    } ops = {&svgactrl_ops, &apbps2_ops};
+    bool ok = desk;
+
+    if (!ok)
+        return false;
+#define SCREEN_APB(name, vendor, device, version, irq, base, bytes)                                    \
+    ok = ok && apb_add(&m->apb, base, bytes, PNP_ID(vendor, device, version, irq), ops.name, &desk->name);
+#include "machine/leon3.def"
+    screen_init(&desk->screen, m->vm);
+    svgactrl_init(&desk->SVGACTRL, &desk->screen);
+    apbps2_init(&desk->APBPS2, m->vm, irqmp_pulse, &m->irqmp, IRQ_APBPS2);
+    xl_screen_set(m->vm, &desk->screen, &desk->APBPS2);
+    return ok;
+}
+
 static const struct virtio_place virtio_places[] = {
 #define VIRTIO(kind, n, irq, base) {VIRTIO_##kind, n, irq, base},
 #include "machine/leon3.def"
@@ -91,7 +126,8 @@ static bool leon3_create(struct xl_vm *vm, const struct xl_config *config, void 
     *state = m;
     m->vm = vm;
     m->ram_bytes = config->ram_bytes;
-    return xl_map_ram(vm, FACT_ram_base, config->ram_bytes) && devices_add(m) && xl_map_device(vm, m->apb.base, APB_BYTES, &apb_ops, &m->apb) &&
+    return xl_map_ram(vm, FACT_ram_base, config->ram_bytes) && devices_add(m) && (!config->screen || desk_add(m)) &&
+           xl_map_device(vm, m->apb.base, APB_BYTES, &apb_ops, &m->apb) &&
            xl_map_device(vm, FACT_ahb_pnp, 0x1000, &ahb_pnp_ops, &m->ahb) &&
            virtio_create(vm, config, virtio_places, sizeof virtio_places / sizeof virtio_places[0], virtio_irq, &m->irqmp);
 }

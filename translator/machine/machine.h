@@ -60,6 +60,15 @@ void xl_net_out(struct xl_vm *vm, unsigned n, const uint8_t *frame, unsigned byt
 struct virtio_set;
 void xl_virtio_set(struct xl_vm *vm, struct virtio_set *set);
 
+/* A display and a keyboard, for machine/screen.c and apbps2.c. */
+struct screen;
+struct apbps2;
+void xl_screen_set(struct xl_vm *vm, struct screen *screen, struct apbps2 *keyboard);
+uint32_t *xl_screen_shadow(struct xl_vm *vm);
+bool xl_screen_is_wanted(struct xl_vm *vm);
+bool xl_screen_size(struct xl_vm *vm, unsigned width, unsigned height); /* what is shown has this size, 0: nothing is; was it another before? */
+void xl_screen_changed(struct xl_vm *vm, unsigned first, unsigned rows);
+
 struct xl_machine {
     const char *name;                       /* "leon3" */
     const struct xl_guest *guest;

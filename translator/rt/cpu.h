@@ -190,6 +190,9 @@ struct xl_vm {
     struct xl_config config;
     struct xl_port port;
     struct virtio_set *virtio; /* NULL: no disks, no networks */
+    struct screen *screen;     /* NULL: neither screen nor keyboard */
+    struct apbps2 *keyboard;
+    unsigned screen_width, screen_height; /* as the port was told */
     uint64_t arena_used;
     uint64_t insns;        /* done before the running slice */
     uint64_t slice;        /* budget given to the running slice */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between the devices and the port: disk requests and frames out, completions and frames in.
+ * Between the devices and the port: disk requests, frames and pictures out, completions, frames and keys in.
  *
  * Source: none; include/xl/xl.h and machine/machine.h say what each side promises.
  */
+#include "machine/apbps2.h"
+#include "machine/screen.h"
 #include "machine/virtio.h"
 #include "rt/cpu.h"
 
@@ -53,4 +55,48 @@ bool xl_net_in(struct xl_vm *vm, unsigned n, const uint8_t *frame, unsigned byte
     bool is_taken = virtio_net_receive(vm->virtio->net[n], frame, bytes);
     vm->stats.frames_in += is_taken;
     return is_taken;
+}
+
+void xl_screen_set(struct xl_vm *vm, struct screen *screen, struct apbps2 *keyboard)
+{
+    vm->screen = screen;
+    vm->keyboard = keyboard;
+}
+
+uint32_t *xl_screen_shadow(struct xl_vm *vm)
+{
+    return vm->port.screen;
+}
+
+bool xl_screen_is_wanted(struct xl_vm *vm)
+{
+    return !vm->port.screen_wanted || vm->port.screen_wanted(vm->port.arg);
+}
+
+/* The size is the vm's and not the device's, so that a snapshot of another time cannot disagree with what the port was told. */
+bool xl_screen_size(struct xl_vm *vm, unsigned width, unsigned height)
+{
+    if (width == vm->screen_width && height == vm->screen_height)
+        return false;
+    vm->screen_width = width;
+    vm->screen_height = height;
+    if (!width)
+        vm->port.screen_changed(vm->port.arg, 0, 0, 0, 0);
+    return true;
+}
+
+void xl_screen_changed(struct xl_vm *vm, unsigned first, unsigned rows)
+{
+    vm->port.screen_changed(vm->port.arg, vm->screen_width, vm->screen_height, first, rows);
+}
+
+void xl_screen_refresh(struct xl_vm *vm)
+{
+    if (vm->screen)
+        screen_refresh(vm->screen);
+}
+
+unsigned xl_keys_in(struct xl_vm *vm, const uint8_t *codes, unsigned count)
+{
+    return vm->keyboard ? apbps2_keys(vm->keyboard, codes, count) : count; /* nobody will ever take them */
 }

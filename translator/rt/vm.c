@@ -76,6 +76,8 @@ static const char *config_check(const struct xl_config *c, const struct xl_port 
     for (unsigned i = 0; i < c->disks; i++)
         if (!c->disk[i].sectors || c->disk[i].sectors >> 55 || !port->disk_data[i])
             return "a disk has no sectors, too many, or no buffers";
+    if (c->screen && (!port->screen || !port->screen_changed))
+        return "the port has no screen";
     if (!port->arena || port->arena_bytes < xl_arena_bytes(c))
         return "the arena is smaller than xl_arena_bytes(config)";
     return NULL;

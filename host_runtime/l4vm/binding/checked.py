@@ -91,6 +91,14 @@ class Checked(Machine):
             raise self._sight().told("the consoles took different numbers of bytes", self["pc"], "")
         return taken
 
+    def keys(self, codes: bytes) -> int:
+        """Press the same keys of both; returns how many codes were taken."""
+        self._base = None
+        taken = super().keys(codes)
+        if self.partner.keys(codes) != taken:
+            raise self._sight().told("the keyboards took different numbers of codes", self["pc"], "")
+        return taken
+
     def console_read(self) -> bytes:
         """Take what both wrote."""
         out, self._written = self._written, b""

@@ -117,6 +117,7 @@ class Machine:
         code_mib: size of the code cache.
         disks: at most 4; the guest sees them in this order.
         nets: at most 2.
+        screen: the guest sees a display and a keyboard.
 
     Raises:
         L4vmError: an argument is outside its range; the sentence is the translator's own.
@@ -133,6 +134,7 @@ class Machine:
         code_mib: int = 16,
         disks: Sequence[Disk] = (),
         nets: Sequence[Net] = (),
+        screen: bool = False,
     ) -> None:
         module = extension()
         self.ffi, self.lib = module.ffi, module.lib
@@ -144,6 +146,7 @@ class Machine:
         config.engine, config.time = int(engine), int(time)
         config.ns_per_insn, config.switches = ns_per_insn, switches
         config.code_bytes = code_mib << 20
+        config.screen = screen
         io = self._io(config, disks, nets)
         error = self.ffi.new("char[200]")
         self._handle = self.lib.xl_linux_create(config, io, error, len(error))
@@ -382,6 +385,32 @@ class Machine:
     def console_write(self, data: bytes) -> int:
         """Offer bytes to the guest's console; returns how many its FIFO took."""
         return int(self.lib.xl_console_in(self._vm, 0, data, len(data)))
+
+    def screen(self) -> tuple[int, int, bytes]:
+        """Return what the guest's screen shows now.
+
+        Returns:
+            Width and height in pixels, both 0 when it is off, and red, green, blue of each, row after row.
+        """
+        size = self.ffi.new("unsigned[2]")
+        pixels = self.lib.xl_linux_screen(self._handle, size, size + 1)
+        width, height = int(size[0]), int(size[1])
+        if not width:
+            return 0, 0, b""
+        shadow = self.ffi.buffer(pixels, width * height * 4)[:]
+        rgb = bytearray(width * height * 3)
+        for i in range(3):  # a pixel is a little-endian number: blue comes first
+            rgb[i::3] = shadow[2 - i :: 4]
+        return width, height, bytes(rgb)
+
+    @property
+    def screen_changes(self) -> int:
+        """How often rows of the screen changed, or its size."""
+        return int(self.lib.xl_linux_screen_changes(self._handle))
+
+    def keys(self, codes: bytes) -> int:
+        """Press and release keys: scan codes of set 2; returns how many bytes the guest's keyboard took."""
+        return int(self.lib.xl_keys_in(self._vm, codes, len(codes)))
 
     def request_stop(self) -> None:
         """Make a run in another thread return."""

@@ -5,11 +5,12 @@
     l4vm guest run --kernel program.elf --headless        run a bare program to its end
     l4vm guest run --machine bamboo --kernel uImage --initrd FILE --append "console=ttyS0,115200"
     l4vm guest run leon3-linux --disk disk.img --net lab.sock
+    l4vm guest run leon3-linux --screen --send 'keyboard=ls' --screenshot screen.png
     l4vm guest wrap vmlinux -o linux.elf --append TEXT    put the PROM around a plain vmlinux
 
-The guest's only channel is called `console`. Scripts work as in `l4vm run`. A guest that ends
-itself (SPARC: `ta 0` with traps off, the PROM's halt; PowerPC: a reset by DBCR0) ends the run with exit code 0, if
-every --until was met.
+The guest's channel is called `console`; with --screen what is sent to `keyboard` is typed there. Scripts work as in
+`l4vm run`. A guest that ends itself (SPARC: `ta 0` with traps off, the PROM's halt; PowerPC: a reset by DBCR0) ends
+the run with exit code 0, if every --until was met.
 """
 
 from __future__ import annotations
@@ -34,12 +35,13 @@ from l4vm.cli.guest_devices import device_options, parse_devices
 from l4vm.cli.ps import action_command
 from l4vm.cli.scripted import StepCommand, on_terminate, script_options, steps_of
 from l4vm.console.keys import Command, Keys, raw_terminal
-from l4vm.console.script import Script
+from l4vm.console.scancodes import scan_codes
+from l4vm.console.script import Script, Until
 from l4vm.errors import L4vmError
 from l4vm.exit_codes import ExitCode
 from l4vm.guests import RAM_MIB_DEFAULT, Load, Start, build_guest, lay_out, start_of_recipe, wrap
 
-CHANNEL = "console"
+CHANNEL, KEYBOARD = "console", "keyboard"
 WALL_S = 0.05
 TYPING_WALL_S = 0.002
 TYPING_INSNS = 50_000
@@ -58,25 +60,26 @@ class Outcome:
 class Talk:
     """One guest and whoever talks to it: a script, a keyboard, or both.
 
-    keyboard is the descriptor of a raw terminal, -1 for none; screen one to write to, -1 for none.
+    keyboard is the descriptor of a raw terminal, -1 for none; terminal one to write to, -1 for none.
     """
 
     machine: Machine
     script: Script
     headless: bool
     keyboard: int = -1
-    screen: int = -1
+    terminal: int = -1
     is_exact: bool = False
     timeout_s: float | None = None
     keys: Keys = field(default_factory=Keys)
     pending: bytearray = field(default_factory=bytearray)
+    typing: bytearray = field(default_factory=bytearray)
 
     def run(self) -> Outcome:
         """Run the guest until it ends, the script is over, time is up, or the user quits."""
         began = time.monotonic()
         self.script.begin()
         while True:
-            if self.headless and self.script.steps and self.script.done and not self.pending:
+            if self.headless and self.script.steps and self.script.done and not (self.pending or self.typing):
                 return Outcome(ExitCode.OK, "every --until was met")
             left = self._left(began)
             if left <= 0:
@@ -97,7 +100,7 @@ class Talk:
 
     def _slice(self, left: float) -> Stop:
         """Run a while; input that waits for room in the guest's FIFO makes it a short one."""
-        if not self.pending:
+        if not (self.pending or self.typing):
             return self.machine.run_for(wall_s=min(WALL_S, left), wake_fd=self.keyboard)
         if self.is_exact:
             return self.machine.run_for(TYPING_INSNS, WALL_S)
@@ -105,15 +108,20 @@ class Talk:
 
     def _show(self) -> None:
         while data := self.machine.console_read():
-            if self.screen >= 0:
-                write_all(self.screen, data)
+            if self.terminal >= 0:
+                write_all(self.terminal, data)
             self.script.feed(CHANNEL, data)
 
     def _send(self) -> None:
         while (step := self.script.next_send()) is not None:
-            self.pending += step.data
+            if step.channel == KEYBOARD:
+                self.typing += scan_codes(step.data)
+            else:
+                self.pending += step.data
         if self.pending:
             del self.pending[: self.machine.console_write(bytes(self.pending))]
+        if self.typing:
+            del self.typing[: self.machine.keys(bytes(self.typing))]
 
     def _typed(self) -> bool:
         """Take what the keyboard has; returns whether the user quits."""
@@ -128,7 +136,7 @@ class Talk:
             if isinstance(what, Command):
                 if what.key == "q":
                     return True
-                write_all(self.screen, f"\n{HELP}\n".encode())
+                write_all(self.terminal, f"\n{HELP}\n".encode())
             else:
                 self.pending += what.data
         self._send()
@@ -207,6 +215,39 @@ def report(path: Path | None, outcome: Outcome, talk: Talk, load: Load, facts: d
         path.write_text(text)
 
 
+def check_channels(script: Script, screen: bool) -> None:
+    """Refuse steps that no channel of the guest can take.
+
+    Raises:
+        L4vmError: a channel is unknown, or nothing is heard from it, or a key is not there.
+    """
+    for step in script.steps:
+        if step.channel == KEYBOARD and screen:
+            if isinstance(step, Until):
+                raise L4vmError("--until keyboard=...: a keyboard says nothing", f"wait for {CHANNEL}=REGEX")
+            scan_codes(step.data)
+        elif step.channel != CHANNEL:
+            hint = f"and '{KEYBOARD}' with --screen" if step.channel == KEYBOARD else ""
+            raise L4vmError(f"channel '{step.channel}': a guest has one, '{CHANNEL}'", hint)
+
+
+def save_screen(path: Path, machine: Machine) -> None:
+    """Write what the guest's screen shows to a PNG file.
+
+    Raises:
+        L4vmError: the file cannot be written, or the screen is off.
+    """
+    from PIL import Image
+
+    width, height, pixels = machine.screen()
+    if not width:
+        raise L4vmError(f"{path}: the guest's screen is off", "its kernel has set no mode (yet): wait for its console")
+    try:
+        Image.frombytes("RGB", (width, height), pixels).save(path, "PNG")
+    except OSError as bad:
+        raise L4vmError(f"{path}: {bad.strerror or bad}", "give a file that can be written") from bad
+
+
 def print_stats(machine: Machine, elapsed_s: float) -> None:
     """Print the translator's counters."""
     for name, value in machine.stats().items():
@@ -280,6 +321,13 @@ def command() -> None:
     help="Length of an instruction for --time insn and exact [default: the machine's clock].",
 )
 @device_options
+@click.option("--screen", is_flag=True, help="Give the guest a display and a keyboard.")
+@click.option(
+    "--screenshot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write what the screen shows at the end as PNG.",
+)
 @click.option("--gdb", "gdb_place", metavar="PORT", help="Wait for a GDB on a local TCP port (0: any) or Unix socket.")
 @click.option("--check", is_flag=True, help="Compare with a partner in the interpreter; needs --time exact.")
 @click.option(
@@ -316,6 +364,8 @@ def run_command(
     ns_per_insn: int | None,
     disk: tuple[str, ...],
     net: tuple[str, ...],
+    screen: bool,
+    screenshot: Path | None,
     gdb_place: str | None,
     check: bool,
     check_every: int,
@@ -334,9 +384,9 @@ def run_command(
     something is missing, 4 timeout, 5 the guest's CPU stopped in an error, 6 it ended early.
     """
     script = Script(steps_of(ctx))
-    strange = script.channels - {CHANNEL}
-    if strange:
-        raise L4vmError(f"channel '{min(strange)}': a guest has one, '{CHANNEL}'")
+    check_channels(script, screen)
+    if screenshot and not screen:
+        raise L4vmError(f"--screenshot {screenshot} needs --screen", "without it the guest has no display")
     if ns_per_insn and time_mode == "host":
         raise L4vmError("--ns-per-insn needs --time insn or exact")
     devices = parse_devices(disk, net)
@@ -356,10 +406,11 @@ def run_command(
         dtb=read_optional(dtb, "a device tree"),
         disks=len(devices.disks),
         nets=len(devices.nets),
+        screen=screen,
     )
     load = resolve(recipe, kernel, wish)
     keyboard = not headless and sys.stdin.isatty()
-    screen = -1 if quiet else (sys.stderr if headless else sys.stdout).fileno()
+    terminal = -1 if quiet else (sys.stderr if headless else sys.stdout).fileno()
     previous = signal.signal(signal.SIGTERM, on_terminate)
     began = time.monotonic()
     try:
@@ -372,6 +423,7 @@ def run_command(
                     Time[time_mode.upper()],
                     ns_per_insn or 0,
                     switches_of(without),
+                    screen=screen,
                     **devices.open(stack),
                 )
             )
@@ -380,7 +432,7 @@ def run_command(
                 machine.chaos(chaos_seed, chaos_slice)
             if gdb_place is not None:
                 click.echo(f"waiting for GDB: target remote {machine.listen(gdb_place)}", err=True)
-            talk = Talk(machine, script, headless, screen=screen, timeout_s=timeout)
+            talk = Talk(machine, script, headless, terminal=terminal, timeout_s=timeout)
             talk.is_exact = time_mode == "exact"
             if keyboard:
                 click.echo(f"{HELP}", err=True)
@@ -390,6 +442,8 @@ def run_command(
             facts: dict[str, object] = {"engine": engine, "time": time_mode}
             facts["elapsed_s"] = round(elapsed_s, 6)
             report(json_path, outcome, talk, load, facts)
+            if screenshot:
+                save_screen(screenshot, machine)
             if stats:
                 print_stats(machine, elapsed_s)
     finally:
@@ -434,12 +488,20 @@ for _action, _sentence in (
 )
 @click.option("--disks", type=click.IntRange(0, 4), default=0, help="How many disks the guest will have.")
 @click.option("--nets", type=click.IntRange(0, 2), default=0, help="How many networks.")
+@click.option("--screen", is_flag=True, help="The guest will have a display and a keyboard.")
 def wrap_command(
-    vmlinux: Path, output: Path, initrd: Path | None, append: str, ram_mib: int, disks: int, nets: int
+    vmlinux: Path,
+    output: Path,
+    initrd: Path | None,
+    append: str,
+    ram_mib: int,
+    disks: int,
+    nets: int,
+    screen: bool,
 ) -> None:
     """Put the LEON PROM, its device tree and an initial RAM disk around a plain VMLINUX."""
     disk = read_optional(initrd, "an initial RAM disk")
     data = read_bytes(vmlinux, "a plain vmlinux")
     where, ram_bytes = str(vmlinux), ram_mib << 20
-    output.write_bytes(wrap(data, disk, append, ram_bytes, where=where, disks=disks, nets=nets))
+    output.write_bytes(wrap(data, disk, append, ram_bytes, None, where, disks, nets, screen))
     click.echo(f"{output}: {output.stat().st_size} bytes, for {ram_mib} MiB RAM", err=True)

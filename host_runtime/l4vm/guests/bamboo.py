@@ -5,6 +5,9 @@
     below the tree     the initial RAM disk
     end of RAM - 64 K  the device tree (MACHINE tree_bytes); the CPU starts with its address in r3
 
+A screen takes the last 1 MiB of RAM (MACHINE screen_bytes), of which the kernel is told as a display and not as
+memory; the tree then ends there.
+
 A tree that the user gives is edited as ours is made: memory size, clocks, command line, RAM disk.
 Source: PPC440EP User's Manual (devices); Devicetree Specification 0.4; ePAPR 1.1, 5.4 (boot conventions).
 """
@@ -18,8 +21,9 @@ from l4vm.guests.machine_map import Device, MachineMap, VirtioPlace, read_machin
 from l4vm.guests.uimage import build_uimage, is_uimage, parse_uimage
 
 _UIC = (1, 2)  # phandles of UIC0 and UIC1
-_LEVEL_HIGH = 4
+_LEVEL_HIGH, _EDGE_RISING = 4, 1
 APPEND_BYTES_MAX = 1023
+_NEXT_STEP = "leave --dtb out: the built-in tree has it"
 PAGE = 4096
 
 
@@ -115,13 +119,13 @@ def _pci(facts: dict[str, int]) -> dict[str, bytes]:
     }
 
 
-def personal(tree: Node, machine: MachineMap, ram_bytes: int, append: str, initrd: tuple[int, int] | None) -> None:
+def personal(tree: Node, machine: MachineMap, memory_bytes: int, append: str, initrd: tuple[int, int] | None) -> None:
     """Fill in what differs between two starts: RAM, clocks, command line, where the RAM disk lies."""
     memory = next((n for n in tree.walk() if n.properties.get("device_type") == text("memory")), None)
     if memory is None:
         memory = tree.child("memory")
         memory.properties["device_type"] = text("memory")
-    memory.properties["reg"] = cells(0, machine.facts["ram_base"], ram_bytes)
+    memory.properties["reg"] = cells(0, machine.facts["ram_base"], memory_bytes)
     for node in tree.walk():
         if node.properties.get("device_type") == text("cpu"):
             for key in ("clock-frequency", "timebase-frequency"):
@@ -134,6 +138,49 @@ def personal(tree: Node, machine: MachineMap, ram_bytes: int, append: str, initr
         chosen["linux,initrd-start"], chosen["linux,initrd-end"] = cells(initrd[0]), cells(initrd[1])
 
 
+def _bus(tree: Node, compatible: str) -> Node:
+    """Return the bus of a kind."""
+    for node in tree.walk():
+        if text(compatible) in node.properties.get("compatible", b""):
+            return node
+    raise L4vmError(f"the device tree has no {compatible} bus for this guest's devices", _NEXT_STEP)
+
+
+def _controller(tree: Node, number: int) -> bytes:
+    """Return the phandle of an interrupt controller."""
+    for at in (node.properties for node in tree.walk()):
+        if "interrupt-controller" in at and "phandle" in at and at.get("cell-index") == cells(number):
+            return at["phandle"]
+    raise L4vmError(
+        f"the device tree has no interrupt controller with cell-index {number} for this guest's devices", _NEXT_STEP
+    )
+
+
+def add_screen(tree: Node, machine: MachineMap, memory_end: int) -> None:
+    """Add a display behind the end of memory, and a keyboard.
+
+    Raises:
+        L4vmError: the tree has not the buses or not the interrupt controller for them.
+    """
+    facts = machine.facts
+    width, height = facts["screen_width"], facts["screen_height"]
+    _bus(tree, "ibm,plb4").child(f"framebuffer@{memory_end:x}").properties = {
+        "compatible": text("simple-framebuffer"),
+        "reg": cells(0, memory_end, width * height * 2),
+        "width": cells(width),
+        "height": cells(height),
+        "stride": cells(width * 2),
+        "format": text("r5g6b5"),
+    }
+    for device in machine.screen:
+        _bus(tree, "ibm,opb").child(f"GAISLER_{device.name}@{device.base:x}").properties = {
+            "reg": cells(device.base, device.size_bytes),
+            "interrupt-parent": _controller(tree, device.controller),
+            "interrupts": cells(device.irq, _EDGE_RISING),
+            "freq": cells(facts["opb_hz"]),
+        }
+
+
 def add_virtio(tree: Node, places: list[VirtioPlace]) -> None:
     """Add disks and networks below the peripheral bus, where Linux looks for devices.
 
@@ -142,14 +189,7 @@ def add_virtio(tree: Node, places: list[VirtioPlace]) -> None:
     """
     if not places:
         return
-    opb = next((n for n in tree.walk() if b"ibm,opb\0" in n.properties.get("compatible", b"")), None)
-    uics = (n.properties for n in tree.walk() if "interrupt-controller" in n.properties)
-    uic = next((at["phandle"] for at in uics if at.get("cell-index") == cells(0) and "phandle" in at), None)
-    if opb is None or uic is None:
-        raise L4vmError(
-            "the device tree has no ibm,opb bus or no interrupt controller with cell-index 0 for disks and networks",
-            "leave --dtb out: the built-in tree has both",
-        )
+    opb, uic = _bus(tree, "ibm,opb"), _controller(tree, 0)
     for place in places:
         opb.child(f"virtio@{place.base:x}").properties = {
             "compatible": text("virtio,mmio"),
@@ -185,6 +225,7 @@ def place(
     dtb: bytes | None = None,
     disks: int = 0,
     nets: int = 0,
+    screen: bool = False,
 ) -> Executable:
     """Lay out everything that RAM holds when the CPU starts.
 
@@ -197,6 +238,7 @@ def place(
         dtb: a device tree in the place of ours.
         disks: how many virtio disks the tree tells of.
         nets: how many virtio networks.
+        screen: whether it tells of a display and a keyboard.
 
     Raises:
         L4vmError: a file is none of its kind, or something does not fit.
@@ -208,7 +250,8 @@ def place(
         )
     program = program_of(kernel, where)
     tree_bytes = machine.facts["tree_bytes"]
-    tree_at = machine.facts["ram_base"] + ram_bytes - tree_bytes
+    memory_bytes = ram_bytes - (machine.facts["screen_bytes"] if screen else 0)
+    tree_at = machine.facts["ram_base"] + memory_bytes - tree_bytes
     end = max(segment.pa + segment.mem_bytes for segment in program.segments)
     pieces = []
     at = None
@@ -225,7 +268,9 @@ def place(
         raise L4vmError(f"{where}: ends at 0x{end:x}, the device tree lies at 0x{tree_at:x}", "give the guest more RAM")
     tree = parse(dtb, "the device tree") if dtb is not None else bamboo_tree(machine)
     add_virtio(tree, machine.virtio_places(disks, nets))
-    personal(tree, machine, ram_bytes, append, at)
+    if screen:
+        add_screen(tree, machine, machine.facts["ram_base"] + memory_bytes)
+    personal(tree, machine, memory_bytes, append, at)
     blob = flatten(tree)
     if len(blob) > tree_bytes:
         raise L4vmError(f"the device tree has {len(blob)} bytes, at most {tree_bytes}", "leave nodes out")

@@ -39,6 +39,7 @@ class Start:
     dtb: bytes | None = None
     disks: int = 0
     nets: int = 0
+    screen: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,8 @@ class Load:
 def start_of_recipe(files: GuestFiles, wish: Start) -> Start:
     """Return how a built guest starts; `wish` says what its user wants otherwise, its kernel is not looked at."""
     ram_mib = wish.ram_mib or files.ram_mib
-    is_as_built = (
-        wish.initrd is None and wish.append is None and ram_mib == files.ram_mib and not wish.disks | wish.nets
-    )
+    has_more = wish.disks or wish.nets or wish.screen
+    is_as_built = wish.initrd is None and wish.append is None and ram_mib == files.ram_mib and not has_more
     if files.machine == "leon3" and is_as_built:
         return replace(
             wish, machine="leon3", kernel=files.kernel.read_bytes(), where=str(files.kernel), ram_mib=ram_mib
@@ -67,7 +67,7 @@ def start_of_recipe(files: GuestFiles, wish: Start) -> Start:
         where=str(files.vmlinux),
         ram_mib=ram_mib,
         initrd=files.initrd.read_bytes() if wish.initrd is None else wish.initrd,
-        append=files.append if wish.append is None else wish.append,
+        append=files.append_of(wish.screen) if wish.append is None else wish.append,
     )
 
 
@@ -121,22 +121,26 @@ def _leon3(start: Start, ram_mib: int) -> Executable:
                 f"{start.ram_mib} MiB of RAM: {where} was wrapped for {made_for} MiB",
                 "give it that much, or wrap its vmlinux again with --ram",
             )
-        if not wrapped_tells_of(data, read_machine_map(start.machine), start.disks, start.nets):
+        if not wrapped_tells_of(data, read_machine_map(start.machine), start.disks, start.nets, start.screen):
+            screen = ", or for no screen" if start.screen else ""
             raise L4vmError(
-                f"{where} was wrapped for fewer than {start.disks} disks or {start.nets} networks",
-                "run its plain vmlinux, or wrap that again with --disks and --nets",
+                f"{where} was wrapped for fewer than {start.disks} disks or {start.nets} networks{screen}",
+                "run its plain vmlinux, or wrap that again with --disks, --nets and --screen",
             )
         return executable
     if is_leon_vmlinux(executable) or start.initrd is not None or start.append is not None:
         ram_bytes, append = ram_mib * MIB, start.append or ""
-        wrapped = wrap(data, start.initrd, append, ram_bytes, where=where, disks=start.disks, nets=start.nets)
+        wrapped = wrap(
+            data, start.initrd, append, ram_bytes, None, where, start.disks, start.nets, start.screen
+        )
         return parse_executable(wrapped, where)
     return executable
 
 
 def _bamboo(start: Start, ram_mib: int) -> Executable:
-    disks, nets, ram_bytes = start.disks, start.nets, ram_mib * MIB
-    return place(start.kernel, start.where, ram_bytes, start.append or "", start.initrd, start.dtb, disks, nets)
+    kernel, append, ram_bytes = start.kernel, start.append or "", ram_mib * MIB
+    devices = start.disks, start.nets, start.screen
+    return place(kernel, start.where, ram_bytes, append, start.initrd, start.dtb, *devices)
 
 
 _MACHINES: dict[str, Callable[[Start, int], Executable]] = {"leon3": _leon3, "bamboo": _bamboo}

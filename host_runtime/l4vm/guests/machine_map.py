@@ -14,8 +14,9 @@ from pathlib import Path
 from l4vm.errors import L4vmError
 
 VIRTIO_BYTES = 0x200  # translator/machine/virtio.h VIRTIO_REGISTER_BYTES
-_LINE = re.compile(r"^(MACHINE|MASTER|AHB|APB|VIRTIO|DCR|OPB)\(([^)]*)\)\s*$")
+_LINE = re.compile(r"^(MACHINE|MASTER|AHB|APB|SCREEN_APB|SCREEN_OPB|VIRTIO|DCR|OPB)\(([^)]*)\)\s*$")
 _WIDTHS = {"MACHINE": 2, "MASTER": 5, "AHB": 7, "APB": 7, "VIRTIO": 4, "DCR": 3, "OPB": 5}
+_WIDTHS |= {"SCREEN_APB": 7, "SCREEN_OPB": 5}
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class VirtioPlace:
 class MachineMap:
     """Facts of a machine by name, its devices in map order, its places for disks and networks.
 
+    screen: devices that guests with a screen have more.
     dcrs: the first number and the count of each group of DCRs, by name.
     """
 
@@ -54,6 +56,7 @@ class MachineMap:
     facts: dict[str, int]
     devices: tuple[Device, ...]
     virtio: tuple[VirtioPlace, ...] = ()
+    screen: tuple[Device, ...] = ()
     dcrs: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def device(self, name: str) -> Device:
@@ -62,7 +65,7 @@ class MachineMap:
         Raises:
             L4vmError: the machine has no such device.
         """
-        for device in self.devices:
+        for device in (*self.devices, *self.screen):
             if device.name == name:
                 return device
         known = ", ".join(device.name for device in self.devices)
@@ -100,6 +103,7 @@ def read_machine_map(name: str) -> MachineMap:
         raise L4vmError(f"no machine is called {name!r}", f"known machines: {known}")
     facts: dict[str, int] = {}
     devices: list[Device] = []
+    screen: list[Device] = []
     virtio: list[VirtioPlace] = []
     dcrs: dict[str, tuple[int, int]] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -117,11 +121,11 @@ def read_machine_map(name: str) -> MachineMap:
             virtio.append(VirtioPlace(columns[0], *values))
         elif macro == "MACHINE":
             facts[columns[0]] = values[0]
-        elif macro == "APB":
-            devices.append(Device(columns[0], *values[3:]))
-        elif macro == "OPB":
+        elif macro in ("APB", "SCREEN_APB"):
+            (screen if "SCREEN" in macro else devices).append(Device(columns[0], *values[3:]))
+        elif macro in ("OPB", "SCREEN_OPB"):
             controller, irq, base, size = values
-            devices.append(Device(columns[0], irq, base, size, controller))
+            (screen if "SCREEN" in macro else devices).append(Device(columns[0], irq, base, size, controller))
         elif macro == "DCR":
             dcrs[columns[0]] = (values[0], values[1])
-    return MachineMap(name, facts, tuple(devices), tuple(virtio), dcrs)
+    return MachineMap(name, facts, tuple(devices), tuple(virtio), tuple(screen), dcrs)

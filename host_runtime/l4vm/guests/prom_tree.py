@@ -60,8 +60,19 @@ def _virtio(place: VirtioPlace) -> Node:
     )
 
 
-def leon_tree(machine: MachineMap, disks: int = 0, nets: int = 0) -> Node:
-    """Return the tree that Linux needs to find CPU, interrupt controller, timer and serial port, disks and networks."""
+def _desk(machine: MachineMap, clock_hz: int) -> list[Node]:
+    """Display and keyboard."""
+    nodes = []
+    for device in machine.screen:
+        node = Node({"name": text(f"GAISLER_{device.name}"), **_registers(device)})
+        if device.irq:
+            node.properties |= {"interrupts": words(device.irq), "freq": words(clock_hz)}
+        nodes.append(node)
+    return nodes
+
+
+def leon_tree(machine: MachineMap, disks: int = 0, nets: int = 0, screen: bool = False) -> Node:
+    """Return the tree that Linux needs to find CPU, interrupt controller, timer, serial port and what more there is."""
     clock = machine.facts["clock_hz"]
     irqmp, timer, uart = (machine.device(n) for n in ("IRQMP", "GPTIMER", "APBUART"))
     amba = Node({"name": text("ambapp0"), "device_type": text("ambapp")})
@@ -85,6 +96,7 @@ def leon_tree(machine: MachineMap, disks: int = 0, nets: int = 0) -> Node:
                 "device_type": text("serial"),
             }
         ),
+        *(_desk(machine, clock) if screen else ()),
         *(_virtio(place) for place in machine.virtio_places(disks, nets)),
     ]
     cpu = Node(

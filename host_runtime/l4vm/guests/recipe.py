@@ -52,6 +52,11 @@ class GuestFiles:
     vmlinux: Path
     initrd: Path
     dtb: Path | None
+    append_screen: str = ""
+
+    def append_of(self, screen: bool) -> str:
+        """Return the kernel's command line; more comes first, for the last console named is the first process's."""
+        return f"{self.append_screen} {self.append}" if screen else self.append
 
 
 def recipe_names() -> list[str]:
@@ -139,6 +144,7 @@ def build_guest(name: str, progress: Progress | None = None) -> GuestFiles:
         vmlinux=target / "vmlinux",
         initrd=target / "initramfs.cpio.gz",
         dtb=dtb if dtb.is_file() else None,
+        append_screen=recipe["append_screen"],
     )
 
 

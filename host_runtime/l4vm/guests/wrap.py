@@ -51,10 +51,11 @@ def wrapped_ram_bytes(executable: Executable) -> int:
     return int(_FACTS.unpack_from(executable.segments[0].data, _FACTS_OFFSET)[-1])
 
 
-def wrapped_tells_of(data: bytes, machine: MachineMap, disks: int, nets: int) -> bool:
-    """Tell whether a wrapped file's tree has nodes for so many disks and networks."""
-    places = machine.virtio_places(disks, nets)
-    return all(words(place.base, place.size_bytes) in data[: 0x2000 + PROM_BYTES_MAX] for place in places)
+def wrapped_tells_of(data: bytes, machine: MachineMap, disks: int, nets: int, screen: bool) -> bool:
+    """Tell whether a wrapped file's tree has nodes for so many disks and networks, and for a screen."""
+    places = [words(place.base, place.size_bytes) for place in machine.virtio_places(disks, nets)]
+    places += [words(device.base, device.size_bytes) for device in machine.screen if screen]
+    return all(place in data[: 0x2000 + PROM_BYTES_MAX] for place in places)
 
 
 def is_leon_vmlinux(executable: Executable) -> bool:
@@ -112,6 +113,7 @@ def wrap(
     where: str = "the kernel",
     disks: int = 0,
     nets: int = 0,
+    screen: bool = False,
 ) -> bytes:
     """Wrap a plain vmlinux.
 
@@ -124,6 +126,7 @@ def wrap(
         where: how to name the kernel in an error.
         disks: how many disks the tree shall tell of.
         nets: how many networks.
+        screen: whether it shall tell of display and keyboard.
 
     Returns:
         The wrapped ELF file.
@@ -154,7 +157,7 @@ def wrap(
         )
     if initrd:
         _set_initrd(body, KERNEL_BASE_VA + initrd_at, len(initrd), where)
-    prom = _prom(machine, append, ram_bytes, leon_tree(machine, disks, nets))
+    prom = _prom(machine, append, ram_bytes, leon_tree(machine, disks, nets, screen))
     pieces = [(ram_base, prom + bytes(PROM_BYTES_MAX - len(prom)) + bytes(body), end)]
     if initrd:
         pieces.append((ram_base + initrd_at, initrd, len(initrd)))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The Bamboo board on the core of core.c: its physical map is a short list, its CPU three registers. One board at a time. */
+#include "machine/apbps2.h"
 #include "machine/bamboo.h"
+#include "machine/screen.h"
 #include "machine/virtio.h"
 #include "xl/xl.h"
 #include <stdlib.h>
@@ -84,9 +86,9 @@ bool board_virtio_line(unsigned kind, unsigned n, bool is_high)
     return false;
 }
 
-bool bamboo_begin(uint64_t ram_bytes)
+bool bamboo_begin(uint64_t ram_bytes, bool has_screen)
 {
-    struct xl_config config = {.ram_bytes = ram_bytes};
+    struct xl_config config = {.ram_bytes = ram_bytes, .screen = has_screen};
 
     test_begin();
     free(board);
@@ -95,6 +97,64 @@ bool bamboo_begin(uint64_t ram_bytes)
         return false;
     bamboo_reset(board);
     return true;
+}
+
+/* Display and keyboard, too, have tests of their own (tests/unit/screen): nobody looks here. */
+static struct screen *screen;
+static struct apbps2 *keyboard;
+
+void xl_screen_set(struct xl_vm *vm, struct screen *s, struct apbps2 *k)
+{
+    (void)vm;
+    screen = s;
+    keyboard = k;
+}
+
+bool xl_screen_is_wanted(struct xl_vm *vm)
+{
+    (void)vm;
+    return false;
+}
+
+uint32_t *xl_screen_shadow(struct xl_vm *vm)
+{
+    (void)vm;
+    return NULL;
+}
+
+bool xl_screen_size(struct xl_vm *vm, unsigned width, unsigned height)
+{
+    (void)vm;
+    (void)width;
+    (void)height;
+    return false;
+}
+
+void xl_screen_changed(struct xl_vm *vm, unsigned first, unsigned rows)
+{
+    (void)vm;
+    (void)first;
+    (void)rows;
+}
+
+enum xl_status xl_read(struct xl_vm *vm, uint64_t gpa, void *bytes, uint64_t count)
+{
+    (void)vm;
+    (void)gpa;
+    (void)bytes;
+    (void)count;
+    return XL_BAD_ARG;
+}
+
+/* Where the frame lies that is shown. */
+uint64_t board_screen(void)
+{
+    return screen->mode.frame;
+}
+
+unsigned board_key(uint8_t code)
+{
+    return apbps2_keys(keyboard, &code, 1);
 }
 
 static const struct region *at(uint32_t address)

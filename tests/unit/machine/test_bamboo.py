@@ -31,13 +31,13 @@ MIB = 1 << 20
 class Board:
     """The board with 16 MiB; DCRs as items, registers in memory by `read` and `write`."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
+    def __init__(self, library: ctypes.CDLL, screen: bool = False) -> None:
         self.library = library
         library.board_read.restype = ctypes.c_uint32
         library.bamboo_begin.restype = library.board_dcr_read.restype = ctypes.c_bool
         library.board_dcr_write.restype = library.board_virtio_line.restype = ctypes.c_bool
-        library.board_boot.restype = ctypes.c_uint64
-        assert library.bamboo_begin(ctypes.c_uint64(16 * MIB))
+        library.board_boot.restype = library.board_screen.restype = ctypes.c_uint64
+        assert library.bamboo_begin(ctypes.c_uint64(16 * MIB), screen)
 
     def __getitem__(self, number: int) -> int:
         value = ctypes.c_uint32()
@@ -72,6 +72,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     target = tmp_path_factory.mktemp("machine") / "bamboo.so"
     here, machine = Path(__file__).parent, ROOT / "translator/machine"
     sources = [here / "core.c", here / "bamboo_core.c", machine / "bamboo.c", machine / "ns16550.c"]
+    sources += [machine / name for name in ("apbps2.c", "ps2_keyboard.c", "screen.c")]
     sources += sorted(machine.glob("grlib_*.c")) + sorted(machine.glob("ppc4xx_*.c"))
     include = [f"-I{ROOT / 'translator'}", f"-I{ROOT / 'translator/include'}"]
     subprocess.run(["gcc", *FLAGS, *include, *map(str, sources), "-o", str(target)], check=True)
@@ -85,6 +86,21 @@ def board(library: ctypes.CDLL) -> Board:
 
 def bit(line: int) -> int:
     return 0x80000000 >> line
+
+
+def test_screen_takes_the_end_of_ram_and_the_keyboard_its_line(library: ctypes.CDLL) -> None:
+    board, keyboard = Board(library, screen=True), MAP.device("APBPS2")
+    end = 16 * MIB - MAP.facts["screen_bytes"]
+    assert board.library.board_boot(ctypes.c_uint64(0x1000), 1) == end - MAP.facts["tree_bytes"]
+    assert board.library.board_screen() == end
+    board[UIC0 + ER] = bit(keyboard.irq)
+    board[UIC0 + TR] = bit(keyboard.irq)
+    board.write(keyboard.base + 8, 5, 4)
+    assert board.library.board_key(0x1C) == 1
+    board.library.test_advance(ctypes.c_uint64(2_000_000))
+    assert (board.inputs, board.read(keyboard.base, 4)) == (1, 0x1C)
+    board[UIC0 + SR] = bit(keyboard.irq)
+    assert board.inputs == 0
 
 
 def test_boot_leaves_tree_and_stack_at_the_end_of_ram(board: Board) -> None:
@@ -117,7 +133,7 @@ def test_disks_and_networks_have_a_line_of_their_own(board: Board, place: Virtio
 
 
 def test_no_two_devices_share_a_line_or_an_address() -> None:
-    devices = [*MAP.devices, *MAP.virtio]
+    devices = [*MAP.devices, *MAP.screen, *MAP.virtio]
     assert len({(getattr(device, "controller", 0), device.irq) for device in devices}) == len(devices)
     ranges = sorted((device.base, device.base + device.size_bytes) for device in devices)
     assert all(end <= base for (_, end), (base, _) in itertools.pairwise(ranges))

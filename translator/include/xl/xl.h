@@ -37,6 +37,9 @@ struct xl_net {
     uint8_t mac[6];
 };
 
+/* The screen of a guest that has one. */
+enum { XL_SCREEN_WIDTH_MAX = 1024, XL_SCREEN_HEIGHT_MAX = 768, XL_SCREEN_BYTES = XL_SCREEN_WIDTH_MAX * XL_SCREEN_HEIGHT_MAX * 4 };
+
 enum { XL_WINDOWS = 4 /* of the address translations a guest has */, XL_WINDOW_BELOW = 1 << 30, XL_WINDOW_GUARD = 1 << 16 };
 
 /* Everything outside the guest. All functions may be called only from inside xl_run / xl_create; none may call back. */
@@ -63,6 +66,13 @@ struct xl_port {
     /* Networks: a frame without its checksum, 14 to XL_FRAME_MAX bytes; dropped when there is no room for it. */
     void (*net_send)(void *arg, unsigned n, const uint8_t *frame, unsigned bytes);
     /*
+     * The screen of a guest that has one: pixels 0x00rrggbb, row after row without gaps, XL_SCREEN_BYTES of room. Rows first.. of it changed; width 0: the screen is off. When nobody looks,
+     * the shadow may grow old; screen_wanted NULL: somebody always does.
+     */
+    uint32_t *screen;
+    void (*screen_changed)(void *arg, unsigned width, unsigned height, unsigned first, unsigned rows);
+    bool (*screen_wanted)(void *arg);
+    /*
      * Windows: for each of the guest's address translations 4 GiB of host addresses, where the guest-virtual address va lies at window[n] + va. The arena is mapped a second time below
      * each, at window[n] - XL_WINDOW_BELOW, so that translated code reaches its own state and the guest's memory from one register. XL_WINDOW_GUARD bytes before and behind a window
      * are never mapped. The core maps linear stretches of RAM there; the port brings an access that faults to xl_window_fault. NULL: there are none, accesses go through the soft TLB.
@@ -83,6 +93,7 @@ struct xl_config {
     unsigned disks, nets;    /* how many of those below there are */
     struct xl_disk disk[XL_DISKS_MAX];
     struct xl_net net[XL_NETS_MAX];
+    bool screen;             /* the guest sees a display and a keyboard */
 };
 
 uint64_t xl_arena_bytes(const struct xl_config *config);
@@ -108,6 +119,10 @@ unsigned xl_console_in(struct xl_vm *vm, unsigned n, const uint8_t *bytes, unsig
 enum xl_status xl_disk_done(struct xl_vm *vm, unsigned n, unsigned tag, bool is_good);
 /* A frame for the guest; false when it has no room now: offer it again later. */
 bool xl_net_in(struct xl_vm *vm, unsigned n, const uint8_t *frame, unsigned bytes);
+/* Keys for the guest's keyboard, scan codes of set 2; returns how many were taken (a full keyboard takes fewer: offer the rest later). */
+unsigned xl_keys_in(struct xl_vm *vm, const uint8_t *codes, unsigned count);
+/* Bring the whole shadow up to date, though nobody looks and the guest does not run. Not inside xl_run. */
+void xl_screen_refresh(struct xl_vm *vm);
 /* Registers by name as in the manual ("g1", "o6", "psr", "pc"). */
 enum xl_status xl_reg_get(struct xl_vm *vm, const char *name, uint64_t *value);
 enum xl_status xl_reg_set(struct xl_vm *vm, const char *name, uint64_t value);

@@ -21,6 +21,8 @@ struct xl_linux {
     uint64_t ram_bytes;
     uint8_t out[OUT_BYTES];
     unsigned out_count;
+    unsigned screen_width, screen_height;
+    uint64_t screen_changes;
 };
 
 /* xl_io.c: take what the config asks for, and give it back; false when there is no memory or no place at a hub. */

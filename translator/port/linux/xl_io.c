@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Disks and networks of the workstation's port: a disk is a file that is read and written at the guest's access, so that guest time stays the guest's own; a network is a place
- * at a hub, whose frames are offered between two slices.
+ * Disks, networks and the screen of the workstation's port: a disk is a file that is read and written at the guest's access, so that guest time stays the guest's own; a network is a place
+ * at a hub, whose frames are offered between two slices; the screen is the shadow, which whoever asks reads.
  *
  * Source: pread(2), pwrite(2), fdatasync(2).
  */
@@ -58,8 +58,35 @@ void xl_linux_frames_offer(struct xl_linux *l)
     }
 }
 
+static void screen_changed(void *arg, unsigned width, unsigned height, unsigned first, unsigned rows)
+{
+    struct xl_linux *l = arg;
+
+    (void)first;
+    (void)rows;
+    l->screen_width = width;
+    l->screen_height = height;
+    l->screen_changes++;
+}
+
+const uint32_t *xl_linux_screen(struct xl_linux *l, unsigned *width, unsigned *height)
+{
+    xl_screen_refresh(l->vm);
+    *width = l->screen_width;
+    *height = l->screen_height;
+    return l->port.screen;
+}
+
+uint64_t xl_linux_screen_changes(const struct xl_linux *l)
+{
+    return l->screen_changes;
+}
+
 bool xl_linux_io_open(struct xl_linux *l, const struct xl_config *config, const struct xl_linux_io *io)
 {
+    if (config->screen && !(l->port.screen = calloc(1, XL_SCREEN_BYTES)))
+        return false;
+    l->port.screen_changed = screen_changed;
     if (!io)
         return !config->disks && !config->nets;
     l->io = *io;
@@ -82,4 +109,5 @@ void xl_linux_io_close(struct xl_linux *l)
     }
     for (unsigned n = 0; n < XL_DISKS_MAX; n++)
         free(l->port.disk_data[n]);
+    free(l->port.screen);
 }

@@ -38,6 +38,11 @@ enum xl_stop xl_linux_run(struct xl_linux *l, uint64_t insns, uint64_t wall_ns, 
 /* Take console bytes that the guest wrote; returns how many, at most `room`. */
 unsigned xl_linux_console_read(struct xl_linux *l, uint8_t *out, unsigned room);
 
+/* The pixels of the screen as they are now, 0x00rrggbb, row after row without gaps; width 0: it is off, or the guest has none. Good until the machine runs on or ends. */
+const uint32_t *xl_linux_screen(struct xl_linux *l, unsigned *width, unsigned *height);
+/* How often rows of it changed, or its size, since the machine was made. */
+uint64_t xl_linux_screen_changes(const struct xl_linux *l);
+
 /* Snapshots of a machine, with its RAM and the console bytes that were not read yet; any number of them. NULL: the workstation has no memory. */
 struct xl_linux_snapshot;
 struct xl_linux_snapshot *xl_linux_snapshot_take(struct xl_linux *l);
