@@ -10,7 +10,8 @@ import pytest
 
 from l4vm.binding import Machine, Time
 from l4vm.console.scancodes import scan_codes
-from l4vm.guests import Load, Start, build_guest, lay_out, start_of_recipe
+from l4vm.errors import L4vmError
+from l4vm.guests import Load, Start, build_guest, lay_out, start_of_recipe, wrap
 from tests.guests.glyphs import ALPHABET, cells, learn, read
 from tests.guests.linux import RECIPES
 from tests.guests.shell import Guest, Room
@@ -129,6 +130,14 @@ def test_guest_without_a_screen_has_neither_display_nor_keyboard() -> None:
             assert guest.machine.screen() == (0, 0, b"")
             assert room.command(guest, "test -e /dev/fb0 || echo none").strip() == "none"
             assert guest.machine.keys(b"\x1c") == 1
+
+
+def test_kernel_wrapped_without_a_screen_is_not_run_with_one() -> None:
+    files = build_guest("leon3-linux", progress=print)
+    with pytest.raises(L4vmError, match="or for no screen"):
+        lay_out(Start("leon3", files.kernel.read_bytes(), "linux.elf", screen=True))
+    wrapped = wrap(files.vmlinux.read_bytes(), None, "", 32 << 20, screen=True)
+    assert lay_out(Start("leon3", wrapped, "linux.elf", screen=True)).ram_mib == 32
 
 
 def test_looking_at_the_screen_changes_nothing_for_the_guest() -> None:

@@ -103,7 +103,7 @@ unsigned ps2_keyboard_codes(struct ps2_keyboard *k, const uint8_t *codes, unsign
 
 bool ps2_keyboard_has_byte(const struct ps2_keyboard *k)
 {
-    return k->answers_sent < k->answers || k->count;
+    return k->answers_sent < k->answers || (k->count && !k->command);
 }
 
 uint8_t ps2_keyboard_send(struct ps2_keyboard *k)

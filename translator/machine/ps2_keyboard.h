@@ -2,7 +2,8 @@
 /*
  * A PS/2 keyboard as its controller sees it: commands in; answers and scan codes of set 2 out, one byte at a time. No clock, no port.
  *
- * The keys' codes come from outside, repeats among them; the keyboard queues them, throws them away while it is disabled, and sends its answers first.
+ * The keys' codes come from outside, repeats among them; the keyboard queues them, throws them away while it is disabled, sends its answers first, and holds the codes back while it waits
+ * for the second byte of a command.
  * Source: IBM Personal System/2 Hardware Interface Technical Reference, "Keyboard (101/102-key)": commands from the system, commands to the system.
  */
 #ifndef XL_PS2_KEYBOARD_H

@@ -19,29 +19,48 @@ static uint32_t rgb_of_565(uint32_t v)
     return (red << 3 | red >> 2) << 16 | (green << 2 | green >> 4) << 8 | (blue << 3 | blue >> 2);
 }
 
-static uint32_t pixel_rgb(const struct screen *s, unsigned x)
+/* Put a pixel where it goes; returns the bits in which it differs from what was there. */
+static inline uint32_t put(uint32_t *to, uint32_t rgb)
 {
-    const uint8_t *p = s->line + (uint64_t)x * pixel_bytes(s->mode.format);
+    uint32_t different = *to ^ rgb;
 
-    switch (s->mode.format) {
-    case SCREEN_PALETTE8: return s->palette[p[0]];
-    case SCREEN_RGB565: return rgb_of_565((uint32_t)p[0] << 8 | p[1]);
-    default: return (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-    }
+    *to = rgb;
+    return different;
 }
 
-/* Convert a row into the shadow; did it differ? */
+/* Convert the line into a row of the shadow; did it differ? */
+static bool line_put(const struct screen *s, uint32_t *to)
+{
+    const uint8_t *p = s->line;
+    uint32_t different = 0, *end = to + s->mode.width;
+
+    switch (s->mode.format) {
+    case SCREEN_PALETTE8:
+        for (; to < end; to++, p++)
+            different |= put(to, s->palette[*p]);
+        break;
+    case SCREEN_RGB565:
+        for (; to < end; to++, p += 2)
+            different |= put(to, rgb_of_565((uint32_t)p[0] << 8 | p[1]));
+        break;
+    default:
+        for (; to < end; to++, p += 4)
+            different |= put(to, (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]);
+        break;
+    }
+    return different;
+}
+
+/* A row of the frame into the shadow; did it differ? */
 static bool row_put(struct screen *s, unsigned y)
 {
     uint32_t bytes = s->mode.width * pixel_bytes(s->mode.format), different = 0;
-    bool is_there = xl_read(s->vm, s->mode.frame + (uint64_t)y * bytes, s->line, bytes) == XL_OK;
     uint32_t *to = xl_screen_shadow(s->vm) + (uint64_t)y * s->mode.width;
 
-    for (unsigned x = 0; x < s->mode.width; x++) {
-        uint32_t rgb = is_there ? pixel_rgb(s, x) : 0;
-        different |= to[x] ^ rgb;
-        to[x] = rgb;
-    }
+    if (xl_read(s->vm, s->mode.frame + (uint64_t)y * bytes, s->line, bytes) == XL_OK)
+        return line_put(s, to);
+    for (unsigned x = 0; x < s->mode.width; x++)
+        different |= put(to + x, 0);
     return different;
 }
 

@@ -45,9 +45,9 @@ def test_tree_tells_of_the_disks_and_networks_that_the_guest_has() -> None:
     assert not any(name.startswith("virtio@") for name in tree_of().children["plb"].children["opb"].children)
 
 
-def tree_of(dtb: bytes | None = None, disks: int = 0, nets: int = 0) -> Node:
+def tree_of(dtb: bytes | None = None, disks: int = 0, nets: int = 0, screen: bool = False) -> Node:
     """Return the tree that the guest finds."""
-    placed = place(UIMAGE, "uImage", 64 * MIB, dtb=dtb, disks=disks, nets=nets)
+    placed = place(UIMAGE, "uImage", 64 * MIB, dtb=dtb, disks=disks, nets=nets, screen=screen)
     return parse(placed.segments[-1].data, "tree")
 
 
@@ -56,6 +56,31 @@ def test_disks_join_the_bus_and_the_interrupt_controller_of_a_tree_that_is_given
     mine.children["interrupt-controller0"].properties["phandle"] = cells(77)
     opb = tree_of(flatten(mine), disks=1).children["plb"].children["opb"]
     assert opb.children["virtio@ef700000"].properties["interrupt-parent"] == cells(77)
+
+
+def test_screen_lies_behind_the_memory_that_the_tree_tells_of() -> None:
+    with_screen, without = tree_of(screen=True), tree_of()
+    end = 64 * MIB - read_machine_map("bamboo").facts["screen_bytes"]
+    assert with_screen.children["memory"].properties["reg"] == cells(0, 0, end)
+    assert without.children["memory"].properties["reg"] == cells(0, 0, 64 * MIB)
+    frame = with_screen.children["plb"].children[f"framebuffer@{end:x}"].properties
+    assert frame["compatible"] == text("simple-framebuffer")
+    assert frame["reg"] == cells(0, end, 640 * 480 * 2)
+    keyboard = with_screen.children["plb"].children["opb"].children["GAISLER_APBPS2@ef706000"].properties
+    assert keyboard["interrupts"] == cells(22, 1)
+    assert not any("GAISLER" in name or "framebuffer" in name for name in flatten_names(without))
+
+
+def test_program_that_reaches_into_the_screen_is_refused() -> None:
+    kernel = build_uimage(bytes(7 * MIB), 0, 0, "Linux")
+    place(kernel, "uImage", 8 * MIB)
+    with pytest.raises(L4vmError, match="the device tree lies at 0x6f0000"):
+        place(kernel, "uImage", 8 * MIB, screen=True)
+
+
+def flatten_names(node: Node) -> list[str]:
+    """Return the names of all nodes below one."""
+    return [name for key, child in node.children.items() for name in (key, *flatten_names(child))]
 
 
 @pytest.mark.parametrize("missing", ["plb", "interrupt-controller0"])

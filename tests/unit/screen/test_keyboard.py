@@ -90,6 +90,14 @@ def test_answer_goes_before_keys_that_wait(host: Desk) -> None:
     assert host.received() == b"\xee\x1c"
 
 
+def test_keys_wait_while_a_command_is_half_sent(host: Desk) -> None:
+    host[DATA] = 0xED
+    host.keys(0x1C)
+    assert host.received() == FA
+    host[DATA] = 2
+    assert host.received() == FA + b"\x1c"
+
+
 def test_nothing_is_received_or_sent_while_switched_off(desk: Desk) -> None:
     desk.keys(0x1C)
     desk[DATA] = 0xEE
