@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Image share: guests of two architectures and a real-time task use disks and a network, whose servers end meanwhile.
 
-The image is packed again with file systems on its disks. SHARE_RESTARTS=100 and SHARE_COPY_KIB=10240 are the long form.
+The image is packed again with file systems on its disks. SHARE_RESTARTS=100 and SHARE_COPY_KIB=10240 are the long form:
+
+    SHARE_RESTARTS=100 SHARE_COPY_KIB=10240 ./kit pytest -q tests/system/test_share.py
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from l4vm.pack.image import Inputs, pack
 from tests.guests.test_linux_devices import build_program, ext2
 from tests.system.conftest import Talk
 
-RESTARTS = int(os.environ.get("SHARE_RESTARTS", "20"))
+RESTARTS = int(os.environ.get("SHARE_RESTARTS", "5"))
 COPY_BYTES = 1024 * int(os.environ.get("SHARE_COPY_KIB", "1024"))
 PATTERN = bytes((i * i >> 7 ^ i) & 255 for i in range(COPY_BYTES))
 RECIPES = {"leon0": "leon3-linux", "ppc0": "bamboo-linux"}
@@ -175,4 +177,19 @@ def test_copied_file_is_whole_while_the_net_server_is_ended_again_and_again(shar
     assert finish(share, "ppc0", receives) == checksum
     assert command(share, "ppc0", "/both/ppc0/net crc < /tmp/copy") == checksum
     assert restarts(share, "net") == before + RESTARTS
+    assert_no_deadline_was_missed(share)
+
+
+def test_no_console_byte_is_lost_or_doubled_while_the_serial_server_is_ended_again_and_again(share: Talk) -> None:
+    before, lines = restarts(share, "serial"), 30 * (RESTARTS + 5)
+    loop = f"i=0; while [ $i -lt {lines} ]; do echo line $i of the count; i=$(($i+1)); done"
+    behind = {name: start(share, name, loop) for name in RECIPES}
+    for number in range(RESTARTS):
+        for name in RECIPES:
+            share.wait_for(name, rb"line %d of" % (30 * number), WAIT_S, behind[name])
+        assert share.task("serial", wire.TaskAction.RESTART) is wire.ReplyStatus.OK
+    for name in RECIPES:
+        said = finish(share, name, behind[name])
+        assert said == "".join(f"line {n} of the count\n" for n in range(lines)), name
+    assert restarts(share, "serial") == before + RESTARTS
     assert_no_deadline_was_missed(share)

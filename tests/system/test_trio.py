@@ -12,7 +12,7 @@ from l4vm.console.qemu import Boot, Manifest, Qemu, command_line
 from l4vm.exit_codes import ExitCode
 from l4vm.formats import link as wire
 from l4vm.link.line import Inbox
-from l4vm.link.management import tasks_listing
+from l4vm.link.management import realtime_listing, tasks_listing
 from tests.system.conftest import ICOUNT_S, Board, Talk
 from tests.system.test_demo import PROMPT_S, assert_real_time_held
 
@@ -44,27 +44,51 @@ def three(trio: Board) -> Iterator[Talk]:
         yield talk
 
 
-def answers(talk: Talk, name: str) -> None:
-    """Ask a guest what it is."""
+def ask(talk: Talk, name: str, line: str) -> str:
+    """Type a command into a guest's shell; return what it printed."""
     behind = len(talk.text[name])
-    talk.connection.send(name, b"uname -m\n")
-    talk.wait_for(name, rb"\n" + CPUS[name] + rb"\r", PROMPT_S, behind)
+    talk.connection.send(name, f"{line}; echo =done=\n".encode())
+    behind = talk.wait_for(name, rb"=done=\r\n", PROMPT_S, behind)  # what is typed comes back
+    end = talk.wait_for(name, rb"=done=\r\n", PROMPT_S, behind)
+    return talk.text[name][behind:end].decode("ascii", "replace").removesuffix("=done=\r\n")
 
 
-def state(talk: Talk, name: str) -> wire.TaskState:
-    return next(wire.TaskState(r.state) for r in talk.list(tasks_listing()) if r.name.rstrip("\0") == name)
+def states(talk: Talk) -> dict[str, tuple[wire.TaskState, int]]:
+    """Each task's state, and how often it was started anew."""
+    return {r.name.rstrip("\0"): (wire.TaskState(r.state), int(r.restarts)) for r in talk.list(tasks_listing())}
 
 
-def test_stopping_pausing_and_restarting_one_guest_leaves_the_others_alone(three: Talk) -> None:
-    ok = wire.ReplyStatus.OK
-    assert three.task("leon0", wire.TaskAction.STOP) is ok
-    assert three.task("ppc0", wire.TaskAction.PAUSE) is ok
-    answers(three, "leon1")
-    assert state(three, "leon0") is wire.TaskState.STOPPED
-    assert three.task("ppc0", wire.TaskAction.RESUME) is ok
-    answers(three, "ppc0")
-    behind = len(three.text["leon0"])
-    assert three.task("leon0", wire.TaskAction.RESTART) is ok
-    three.wait_for("leon0", rb"\n# ", PROMPT_S, behind)
+def assert_untouched(talk: Talk, *names: str) -> None:
+    """These guests are the ones that were told the word, and no task but guests ever stopped or started anew."""
+    now = states(talk)
+    for name in names:
+        assert ask(talk, name, "echo $word from $(uname -m)") == f"kept from {CPUS[name].decode()}\r\n"
+    for name in (*names, "root", "serial", "heartbeat"):
+        assert now[name] == (wire.TaskState.RUNNING, 0), name
+
+
+def test_what_is_done_to_one_guest_leaves_the_others_untouched(three: Talk) -> None:
+    ok, action, state = wire.ReplyStatus.OK, wire.TaskAction, wire.TaskState
     for name in CPUS:
-        answers(three, name)
+        ask(three, name, "word=kept")
+    assert three.task("leon0", action.PAUSE) is ok
+    assert_untouched(three, "leon1", "ppc0")
+    assert states(three)["leon0"][0] is state.PAUSED
+    assert three.task("leon0", action.RESUME) is ok
+    assert_untouched(three, *CPUS)
+    assert three.task("leon0", action.STOP) is ok
+    assert_untouched(three, "leon1", "ppc0")
+    assert states(three)["leon0"][0] is state.STOPPED
+    for killed, others in (("leon0", ("leon1", "ppc0")), ("leon1", ("ppc0",))):
+        behind = len(three.text[killed])
+        assert three.task(killed, action.RESTART) is ok, "in the middle of whatever it does"
+        three.wait_for(killed, rb"\n# ", PROMPT_S, behind)
+        assert_untouched(three, *others)
+        assert ask(three, killed, "echo $word from $(uname -m)") == f" from {CPUS[killed].decode()}\r\n"
+    three.connection.send("ppc0", b"reboot\n")
+    three.wait_for("log", rb"ppc0: stays stopped", PROMPT_S)
+    assert states(three)["ppc0"][0] is not state.RUNNING
+    for name in ("leon0", "leon1"):
+        assert ask(three, name, "uname -m") == "sparc\r\n"
+    (heartbeat,) = three.list(realtime_listing())
+    assert heartbeat.misses == 0
