@@ -84,7 +84,7 @@ def test_what_is_done_to_one_guest_leaves_the_others_untouched(three: Talk) -> N
         assert three.task(killed, action.RESTART) is ok, "in the middle of whatever it does"
         three.wait_for(killed, rb"\n# ", PROMPT_S, behind)
         assert_untouched(three, *others)
-        assert ask(three, killed, "echo $word from $(uname -m)") == f" from {CPUS[killed].decode()}\r\n"
+        assert ask(three, killed, "echo $word from $(uname -m)") == f"from {CPUS[killed].decode()}\r\n"
     three.connection.send("ppc0", b"reboot\n")
     three.wait_for("log", rb"ppc0: stays stopped", PROMPT_S)
     assert states(three)["ppc0"][0] is not state.RUNNING
