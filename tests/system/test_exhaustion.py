@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,7 +119,7 @@ def test_no_deadline_is_missed_beside_the_hostile_guest(beside: Talk) -> None:
 def test_hostile_guest_never_has_more_than_its_budget(beside: Talk) -> None:
     samples = [consumed(beside) for _ in range(30)]
     assert samples[-1][0] > samples[0][0], "it did run"
-    for (ran, at), (ran_later, later) in zip(samples, samples[1:], strict=False):
+    for (ran, at), (ran_later, later) in itertools.pairwise(samples):
         periods = (later - at) // (PERIOD_US * 1000) + 2  # an interval touches so many periods at most
         assert ran_later - ran <= periods * BUDGET_US * 1000
 
