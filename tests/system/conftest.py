@@ -22,11 +22,12 @@ import pytest
 from l4vm.cli.run import board_of, build, tree_root
 from l4vm.console.conversation import Conversation, Ended, Manner, Outcome
 from l4vm.console.logs import Logs
-from l4vm.console.qemu import Boot, Manifest, Qemu, command_line
+from l4vm.console.qemu import Boot, Manifest, Qemu, command_line, socket_paths
 from l4vm.console.script import Script, Step, read_send, read_until
 from l4vm.formats import link as wire
-from l4vm.link.connection import ChannelText, Connection
+from l4vm.link.connection import ChannelText
 from l4vm.link.line import Inbox, Line, Received
+from l4vm.link.lines import Connections
 from l4vm.link.management import Listing
 from l4vm.link.session import Replied
 
@@ -87,9 +88,9 @@ class Board:
         boot = boot or Boot()
         words = command_line(manifest or self.manifest, boot, path)
         try:
-            with Qemu(words, path, inbox) as qemu:
+            with Qemu(words, socket_paths(manifest or self.manifest, path), inbox) as qemu:
                 manner = Manner(headless=True, timeout_s=timeout_s, preset=boot.preset)
-                talk = Conversation(through(qemu.line), inbox, script, None, logs, manner)
+                talk = Conversation(through(qemu.line), inbox, script, None, logs, manner, qemu.lines[1:])
                 outcome = talk.run()
         finally:
             logs.close()
@@ -101,7 +102,7 @@ class Talk:
 
     def __init__(self, qemu: Qemu, inbox: Inbox, preset: int = 0) -> None:
         self._inbox = inbox
-        self.connection = Connection(qemu.line, time.monotonic(), preset)
+        self.connection = Connections(qemu.lines, time.monotonic(), preset)
         self.text: dict[str, bytes] = {}
         self.replies: dict[int, Replied] = {}
         self.ended = ""
@@ -111,7 +112,7 @@ class Talk:
         with contextlib.suppress(queue.Empty):
             item = self._inbox.get(timeout=0.05)
             if isinstance(item, Received):
-                self.connection.received(item.data, time.monotonic())
+                self.connection.received(item.data, time.monotonic(), item.line)
             elif isinstance(item, Ended):
                 self.ended = item.sentence
         self.connection.tick(time.monotonic())

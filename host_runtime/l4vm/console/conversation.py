@@ -16,7 +16,7 @@ import queue
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from construct import ConstructError
@@ -29,8 +29,9 @@ from l4vm.console.script import Script
 from l4vm.errors import L4vmError
 from l4vm.exit_codes import ExitCode
 from l4vm.formats import link as wire
-from l4vm.link.connection import BOOT, ChannelText, Connection
+from l4vm.link.connection import BOOT, ChannelText
 from l4vm.link.line import Closed, Inbox, Line, Received
+from l4vm.link.lines import Connections
 from l4vm.link.management import Listing, realtime_json, realtime_listing, tasks_json, tasks_listing
 from l4vm.link.session import Dropped, Lost, Opened, Refused
 
@@ -82,7 +83,7 @@ class Manner:
 
 
 class Conversation:
-    """Talk to one board until there is a reason to stop."""
+    """Talk to one board until there is a reason to stop, over its line and `further` ones."""
 
     def __init__(
         self,
@@ -92,10 +93,11 @@ class Conversation:
         screen: Screen | None,
         logs: Logs,
         manner: Manner,
+        further: Sequence[Line] = (),
     ) -> None:
         self.outcome = Outcome()
         self._began = time.monotonic()
-        self.connection = Connection(line, self._began, manner.preset)
+        self.connection = Connections([line, *further], self._began, manner.preset)
         self._line = line
         self._inbox = inbox
         self._script = script
@@ -159,7 +161,7 @@ class Conversation:
 
     def _take(self, item: object) -> None:
         if isinstance(item, Received):
-            self.connection.received(item.data, time.monotonic())
+            self.connection.received(item.data, time.monotonic(), item.line)
         elif isinstance(item, KeyBytes):
             for key in self._keys.feed(item.data):
                 self._typed(key.data) if isinstance(key, Typed) else self._command(key)
@@ -355,7 +357,7 @@ class Conversation:
     def _command(self, command: Command) -> None:
         screen = self._screen
         assert screen is not None
-        names = [info.name for info in self.connection.session.channels]
+        names = list(self.connection.names)
         key = command.key
         if key == "q":
             self._finish(ExitCode.OK, "ended by the user")

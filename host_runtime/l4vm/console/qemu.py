@@ -48,6 +48,7 @@ class Manifest:
         kernel: Multiboot file for `qemu -kernel`.
         disk: raw disk image.
         symbols: kernel ELF with symbols.
+        lines: which of the board's UARTs, in their order, carry channels; the first carries the system's.
         qemu: board's options: memory_mib, cpu, extra (list of arguments).
     """
 
@@ -58,6 +59,7 @@ class Manifest:
     memory_mib: int
     cpu: str
     extra: tuple[str, ...]
+    lines: tuple[int, ...] = (0,)
 
     @classmethod
     def load(cls, path: Path) -> Manifest:
@@ -78,6 +80,7 @@ class Manifest:
                 memory_mib=int(qemu.get("memory_mib", 512)),
                 cpu=str(qemu.get("cpu", "max")),
                 extra=tuple(str(argument) for argument in qemu.get("extra", ())),
+                lines=tuple(int(uart) for uart in facts.get("lines", ())) or (0,),
             )
         except FileNotFoundError as bad:
             raise L4vmError(
@@ -104,12 +107,19 @@ class Boot:
         return PRESET_SESSION if self.icount and not self.disk else 0
 
 
+def socket_paths(manifest: Manifest, first: str) -> list[str]:
+    """Return where QEMU listens for each line of the board; `first` is that of its first line."""
+    return [first, *(f"{first}.{number}" for number in range(1, len(manifest.lines)))]
+
+
 def command_line(manifest: Manifest, boot: Boot, socket_path: str) -> list[str]:
     """Return QEMU's arguments."""
     words = [PROGRAM, "-accel", "tcg,tb-size=512", "-cpu", manifest.cpu, "-smp", "1"]
     words += ["-m", str(manifest.memory_mib), "-nodefaults", "-vga", "std", "-no-reboot"]
-    words += ["-chardev", f"socket,id=line,path={socket_path},server=on,wait=on"]
-    words += ["-serial", "chardev:line"]
+    for number, path in enumerate(socket_paths(manifest, socket_path)):
+        words += ["-chardev", f"socket,id=line{number},path={path},server=on,wait=on"]
+    for uart in range(max(manifest.lines) + 1):  # QEMU's first serial port is the board's first UART
+        words += ["-serial", f"chardev:line{manifest.lines.index(uart)}" if uart in manifest.lines else "null"]
     words += ["-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4"]
     if boot.icount or boot.paced:
         sleep = "off" if boot.icount else "on"
@@ -150,11 +160,11 @@ class Qemu:
 
     Args:
         words: its command line, from `command_line`.
-        socket_path: of its serial line.
+        socket_path: of its serial line, or of each of them, in the order of `socket_paths`.
         inbox: gets the line's items, and `Ended` when QEMU ends.
     """
 
-    def __init__(self, words: Sequence[str], socket_path: str, inbox: Inbox) -> None:
+    def __init__(self, words: Sequence[str], socket_path: str | Sequence[str], inbox: Inbox) -> None:
         if shutil.which(words[0]) is None:
             raise L4vmError(
                 f"{words[0]} is not installed",
@@ -171,7 +181,9 @@ class Qemu:
             preexec_fn=_die_with_parent,
         )
         try:
-            self.line = self._connect(socket_path, inbox)
+            paths = [socket_path] if isinstance(socket_path, str) else socket_path
+            self.lines = [self._connect(path, inbox, number) for number, path in enumerate(paths)]
+            self.line = self.lines[0]
         except BaseException:
             self.kill()
             self._stderr.close()
@@ -183,12 +195,12 @@ class Qemu:
         self._stderr.seek(0)
         return self._stderr.read().decode("utf-8", "replace")
 
-    def _connect(self, path: str, inbox: Inbox) -> Line:
+    def _connect(self, path: str, inbox: Inbox, number: int) -> Line:
         """Open QEMU's socket as soon as it is there."""
         deadline = time.monotonic() + CONNECT_S
         while True:
             try:
-                return open_line(f"unix:{path}", inbox)
+                return open_line(f"unix:{path}", inbox, number=number)
             except L4vmError:
                 code = self._process.poll()
                 if code is not None:
@@ -222,5 +234,6 @@ class Qemu:
     ) -> None:
         """End QEMU and the line."""
         self.kill()
-        self.line.close()
+        for line in self.lines:
+            line.close()
         self._watcher.join()

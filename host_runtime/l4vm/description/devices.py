@@ -24,7 +24,7 @@ KIB = 1024
 SHARED_MAX = 32
 """Clients of one server: BLOCK_CLIENTS_MAX in devsrv/block/disk.h, SWITCH_PORTS_MAX in devsrv/net/switch.h."""
 CARRIER = "serial"
-"""The program of the server that carries all channels."""
+"""The program of the servers that carry channels, one for each serial line."""
 SHARERS = {"block": "disks", "net": "networks"}
 """Programs of servers that have no device of the board, and what they carry."""
 CLIENT_KIB = 4
@@ -108,6 +108,11 @@ def net_uses(image: Image) -> list[NetUse]:
     return uses
 
 
+def carriers(image: Image) -> list[Server]:
+    """Return the servers of serial lines; the first carries the system's channels, and those that name no other."""
+    return [server for server in image.servers if server.program == CARRIER]
+
+
 def own_servers(image: Image) -> list[Server]:
     """Return the servers whose programs are the image's own."""
     return [server for server in image.servers if server.program not in (CARRIER, *SHARERS)]
@@ -117,7 +122,7 @@ def own_servers(image: Image) -> list[Server]:
 
 
 def check_servers(reader: Reader, image: Image) -> None:
-    """One server carries all channels, one all disks, one all networks; and those that are needed are there."""
+    """Each line has a server, one carries all disks, one all networks; and those that are needed are there."""
     first: dict[str, Place] = {}
     owners: dict[str, Place] = {}
     for server in image.servers:
@@ -132,7 +137,7 @@ def check_servers(reader: Reader, image: Image) -> None:
         if server.client_kib and not reader.is_bad(server.place, "client_kib"):
             text = f" = {server.client_kib}: program '{server.program}' has a layout of its own"
             reader.wrong(server.place, "client_kib", text, "leave it out")
-        if carries in first:
+        if carries in first and carries != "channels":
             text = f": {first[carries].shown} carries all {carries} already"
             reader.wrong(server.place, "", text, f"an image has one [[server]] for {carries}; leave this one out")
         first.setdefault(carries, server.place)
@@ -147,6 +152,11 @@ def check_servers(reader: Reader, image: Image) -> None:
     if members and "channels" not in first and not reader.is_bad(TOP, "server"):
         text = ": no [[server]] of the image carries it"
         reader.wrong(members[0].place, "channel", text, 'write a [[server]] with program = "serial"')
+    lines = [server.name for server in carriers(image)]
+    for task in members:
+        if task.line and task.line not in lines and lines and not reader.is_bad(task.place, "line"):
+            text = f" = '{task.line}': is no [[server]] with program = \"serial\""
+            reader.wrong(task.place, "line", text, nearest(task.line, lines))
     for key, program in (("disks", "block"), ("nets", "net")):
         for task in members:
             if getattr(task, key, ()) and SHARERS[program] not in first and not reader.is_bad(TOP, "server"):

@@ -119,6 +119,7 @@ class Realtime:
     program: str
     deadline_us: int
     channel: int
+    line: str
     nets: tuple[str, ...]
     servers: tuple[str, ...]
     restart: str
@@ -143,6 +144,7 @@ class Guest:
     disks: tuple[str, ...]
     nets: tuple[str, ...]
     channel: int
+    line: str
     restart: str
     share: Share
     place: Place = field(default=TOP, compare=False)
@@ -169,6 +171,7 @@ _SHARE = {
     "period_us": Key(int, low=1, high=PERIOD_MAX_US),
 }
 _CHANNEL = Key(int, low=0, high=MAX_CHANNELS - 1, form=f"3 to {MAX_CHANNELS - 1}")
+_LINE = Key(str, default="", pattern=NAME.pattern, form=NAME.form)
 _TABLES = Key(list, default=(), element=dict)
 _TEXTS = Key(list, default=(), element=str)
 
@@ -233,6 +236,7 @@ RT = {
     "program": NAME,
     "deadline_us": Key(int, default=None, low=1, high=PERIOD_MAX_US),
     "channel": _CHANNEL,
+    "line": _LINE,
     "nets": _TEXTS,
     "servers": _TEXTS,
     "restart": Key(str, default="stop", choices=RESTARTS),
@@ -252,6 +256,7 @@ GUEST = {
     "disks": _TEXTS,
     "nets": _TEXTS,
     "channel": _CHANNEL,
+    "line": _LINE,
     "restart": Key(str, default="stop", choices=RESTARTS),
     **_SHARE,
 }

@@ -77,6 +77,7 @@ class _Channel:
     kind: ChannelKind
     client: int
     argument: str
+    line: str = ""
 
 
 class _Resolver:
@@ -103,14 +104,14 @@ class _Resolver:
         self.channels = [
             _Channel("management", 1, ChannelKind.MANAGEMENT, 0, "management"),
             _Channel("log", 2, ChannelKind.LOG, 0, "log"),
-            *(_Channel(task.name, task.channel, ChannelKind.RT, number, "report") for task, number in realtime),
-            *(_Channel(guest.name, guest.channel, ChannelKind.GUEST, number, "console") for guest, number in guests),
+            *(_Channel(t.name, t.channel, ChannelKind.RT, number, "report", t.line) for t, number in realtime),
+            *(_Channel(g.name, g.channel, ChannelKind.GUEST, number, "console", g.line) for g, number in guests),
         ]
         tasks = {self.t.records["task"][number].name: number for _, number in [*realtime, *guests]}
         by_program = {server.program: number for server, number in servers}
-        carrier = by_program.get(CARRIER)
-        if carrier is not None:
-            self._rings(carrier)
+        lines = {server.name: number for server, number in servers if server.program == CARRIER}
+        for name, number in lines.items():
+            self._rings(number, [c for c in self.channels if (c.line or next(iter(lines))) == name])
         if "block" in by_program:
             self._disks(by_program["block"], tasks)
         if "net" in by_program:
@@ -119,7 +120,7 @@ class _Resolver:
         for server in own_servers(image):
             clients = [task for task, _ in realtime if server.name in task.servers]
             self._clients(server, next(number for s, number in servers if s is server), clients, tasks)
-        channels = {channel.name: channel.number for channel in self.channels} if carrier is not None else {}
+        channels = {channel.name: channel.number for channel in self.channels} if lines else {}
         return Resolved(self.t.finish(), bytes(self.t.blobs), channels)
 
     # ---- tasks ----
@@ -223,9 +224,9 @@ class _Resolver:
 
     # ---- channels ----
 
-    def _rings(self, server: int) -> None:
+    def _rings(self, server: int, channels: list[_Channel]) -> None:
         t = self.t
-        for n, channel in enumerate(self.channels):
+        for n, channel in enumerate(channels):
             memory = t.memory(f"ring.{channel.name}", RING_PAGE + RING_OUT + RING_IN, st.MemoryFlags.KEEP)
             t.add("ring", st.RingRecord(channel.name, memory, channel.number, channel.kind, channel.client, server))
             va, value = RINGS_VA + n * 0x200000, channel.number | channel.kind << 8

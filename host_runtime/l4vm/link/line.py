@@ -31,9 +31,10 @@ Inbox = queue.SimpleQueue[object]
 
 @dataclass(frozen=True)
 class Received:
-    """Bytes came from the line."""
+    """Bytes came from a line; `line` is the number it was opened with."""
 
     data: bytes
+    line: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Line(Protocol):
 class SocketLine:
     """A line over a connected stream socket."""
 
-    def __init__(self, sock: socket.socket, inbox: Inbox) -> None:
-        self._socket = sock
+    def __init__(self, sock: socket.socket, inbox: Inbox, number: int = 0) -> None:
+        self._socket, self._number = sock, number
         self._unsent = b""
         self._inbox = inbox
         threading.Thread(target=self._read, name="line", daemon=True).start()
@@ -66,7 +67,7 @@ class SocketLine:
         reason = "the other side closed the line"
         try:
             while data := self._socket.recv(READ_BYTES):
-                self._inbox.put(Received(data))
+                self._inbox.put(Received(data, self._number))
         except OSError as bad:
             reason = str(bad)
         self._inbox.put(Closed(reason))
@@ -93,8 +94,8 @@ class SocketLine:
 class SerialLine:
     """A line over whatever pyserial can open."""
 
-    def __init__(self, port: Any, inbox: Inbox) -> None:
-        self._port = port
+    def __init__(self, port: Any, inbox: Inbox, number: int = 0) -> None:
+        self._port, self._number = port, number
         self._inbox = inbox
         self._ending = False
         threading.Thread(target=self._read, name="line", daemon=True).start()
@@ -105,7 +106,7 @@ class SerialLine:
             while not self._ending:
                 data = self._port.read(max(1, min(self._port.in_waiting, READ_BYTES)))
                 if data:
-                    self._inbox.put(Received(data))
+                    self._inbox.put(Received(data, self._number))
         except (serial.SerialException, OSError, TypeError, AttributeError) as bad:
             reason = str(bad) or "the port went away"
         self._inbox.put(Closed(reason))
@@ -122,13 +123,14 @@ class SerialLine:
             self._port.close()
 
 
-def open_line(url: str, inbox: Inbox, baud: int = 115200) -> Line:
+def open_line(url: str, inbox: Inbox, baud: int = 115200, number: int = 0) -> Line:
     """Open a line by its URL.
 
     Args:
         url: `unix:PATH`, or what pyserial takes (/dev/ttyUSB0, socket://HOST:PORT, rfc2217://...).
         inbox: where the line's items go.
         baud: bits per second of a real port.
+        number: of the line, when a board has several; what is received bears it.
 
     Raises:
         L4vmError: it cannot be opened (exit code 3).
@@ -141,9 +143,9 @@ def open_line(url: str, inbox: Inbox, baud: int = 115200) -> Line:
             except OSError:
                 sock.close()
                 raise
-            return SocketLine(sock, inbox)
+            return SocketLine(sock, inbox, number)
         port = serial.serial_for_url(url, baudrate=baud, timeout=0.1, write_timeout=1.0)
-        return SerialLine(port, inbox)
+        return SerialLine(port, inbox, number)
     except (OSError, ValueError, serial.SerialException) as bad:
         raise L4vmError(
             f"{url}: cannot be opened: {bad}",

@@ -14,7 +14,7 @@ from l4vm.formats.link import Op
 from l4vm.link.connection import Connection, ConnectionEvent
 from l4vm.link.line import Line
 from l4vm.link.management import Listing
-from l4vm.link.session import ChannelInfo, Opened
+from l4vm.link.session import ChannelInfo, Opened, Session
 
 
 class Connections:
@@ -35,6 +35,11 @@ class Connections:
     def is_open(self) -> bool:
         """Whether the board confirmed the session of every line."""
         return all(one.is_open for one in self._all)
+
+    @property
+    def session(self) -> Session:
+        """The session of the first line, which root answers on."""
+        return self._first.session
 
     @property
     def channels(self) -> tuple[ChannelInfo, ...]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from l4vm.binding import arena_bytes
 from l4vm.description import Description, GuestImage, Resolved, load_description, resolve
+from l4vm.description.devices import carriers
 from l4vm.description.model import Guest
 from l4vm.description.programs import parse_programs
 from l4vm.description.schema import Place
@@ -120,6 +121,7 @@ def _manifest(description: Description, resolved: Resolved, kernel: Path, out: P
         "disk": f"{image.name}.img",
         "symbols": {"kernel": os.path.relpath(kernel, out)},
         "channels": resolved.channels,
+        "lines": [[uart.name for uart in board.uart].index(server.device) for server in carriers(image)],
         "guests": [guest.name for guest in image.guests],
         "realtime": [task.name for task in image.realtime],
         "qemu": {"memory_mib": board.qemu_memory_mib, "cpu": board.qemu_cpu, "extra": list(board.qemu_extra)},
