@@ -143,6 +143,7 @@ class Guest:
     code_cache_mib: int
     disks: tuple[str, ...]
     nets: tuple[str, ...]
+    screen: bool
     channel: int
     line: str
     restart: str
@@ -255,6 +256,7 @@ GUEST = {
     "code_cache_mib": Key(int, default=8, low=1, high=64),
     "disks": _TEXTS,
     "nets": _TEXTS,
+    "screen": Key(bool, default=False),
     "channel": _CHANNEL,
     "line": _LINE,
     "restart": Key(str, default="stop", choices=RESTARTS),

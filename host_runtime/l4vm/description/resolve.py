@@ -34,9 +34,10 @@ from l4vm.guests import Executable
 MIB = 1 << 20
 STACK_BYTES, STACK_TOP, UTCB_VA = 0x10000, 0x1F0000, 0x1FF000
 RINGS_VA, STATE_VA, BOOT_VA, STATS_VA = 0x10_0000_0000, 0x20_0000_0000, 0x20_0020_0000, 0x20_0040_0000
-RAM_VA, CODE_RW_VA, CODE_RX_VA, ARENA_VA, WAKE_VA = (n << 32 for n in range(1, 6))
+RAM_VA, CODE_RW_VA, CODE_RX_VA, ARENA_VA, WAKE_VA, SCREEN_VA = (n << 32 for n in range(1, 7))
 QUEUES_VA, QUEUE_STRIDE, DISKS_VA, DISK_STRIDE = 0x30_0000_0000, 0x20_0000, 0x40_0000_0000, 1 << 31
 BLOCK_BYTES, NET_BYTES = 0x41000, 0x32000  # struct ds_block_memory, struct ds_net_memory
+SCREEN_BYTES = 0x301000  # devsrv/screen.h
 NETS_BEHIND, OWN_BEHIND = 0x8000_0000, 0x1_0000_0000
 SECTOR = 512
 RING_PAGE, RING_OUT, RING_IN = 4096, 65536, 4096
@@ -214,6 +215,9 @@ class _Resolver:
         t.give_memory(task, "code_rw", code, CODE_RW_VA, RW)
         t.give_memory(task, "code_rx", code, CODE_RX_VA, Rights.READ | Rights.EXEC | Rights.EXEC_VIEW)
         t.give_memory(task, "arena", t.memory(f"{guest.name}.arena", image.arena_bytes), ARENA_VA, RW)
+        if guest.screen:
+            screen = t.memory(f"{guest.name}.screen", SCREEN_BYTES, st.MemoryFlags.KEEP)
+            t.give_memory(task, "screen", screen, SCREEN_VA, RW)
         t.add("bind", st.BindRecord(st.BindKind.NOTIFICATION_VIEW, self.wake[task], task, WAKE_VA))
         t.argument(task, ArgKind.MEMORY, "wake_word", va=WAKE_VA, bytes=4096)
         t.argument(task, ArgKind.TEXT, "machine", text=guest.machine)

@@ -56,7 +56,7 @@ def _guest_image(guest: Guest, folder: Path, progress: Progress) -> GuestImage:
     """Lay out a guest's RAM from its recipe or its files."""
     initrd = _read(folder / guest.initrd, "initial RAM disk") if guest.initrd else None
     start = Start(guest.machine, b"", guest.kernel, guest.ram_mib, initrd, guest.append)
-    start = replace(start, disks=len(guest.disks), nets=len(guest.nets))
+    start = replace(start, disks=len(guest.disks), nets=len(guest.nets), screen=guest.screen)
     if guest.recipe:
         start = start_of_recipe(build_guest(guest.recipe, progress), start)
     else:

@@ -11,6 +11,7 @@ import pytest
 from l4vm.description import Resolved
 from l4vm.description.builder import PAGE, Rights
 from l4vm.description.devices import net_uses
+from l4vm.description.resolve import SCREEN_BYTES
 from l4vm.formats import system_table as st
 from l4vm.formats.args import ArgKind, Argument
 from tests.unit.description.case import IMAGE, PROGRAM, PROGRAMS, description, resolved
@@ -44,7 +45,7 @@ name = "wan"
 name = "beat"
 nets = ["wan"]
 """
-LEON0 = 'disks = ["work.data", "small,ro"]\nnets = ["wan", "lan,mac=02:00:00:00:00:07"]\n'
+LEON0 = 'screen = true\ndisks = ["work.data", "small,ro"]\nnets = ["wan", "lan,mac=02:00:00:00:00:07"]\n'
 LEON1 = 'disks = ["work.boot", "small,ro"]\nnets = ["lan"]\n'
 SHARING = IMAGE.replace('[[rt]]\nname = "beat"\n', TABLES, 1)
 SHARING = SHARING.replace('name = "leon0"\n', 'name = "leon0"\n' + LEON0).replace(
@@ -101,6 +102,15 @@ def test_each_end_of_a_queue_sees_one_memory_and_wakes_the_other(
         assert to_server.object == cap(whole, server, arguments(whole, server)[ArgKind.CAP, "wake"].slot).object
         assert (to_client.badge, to_server.badge) == (1, 1 << n)
         assert to_client.rights == to_server.rights == Rights.WRITE
+
+
+def test_screen_is_memory_of_its_guest_alone_and_outlives_it(whole: Resolved) -> None:
+    screen = arguments(whole, "leon0")[ArgKind.MEMORY, "screen"]
+    where = mapped(whole, "leon0", screen.va)
+    assert (where.va, screen.bytes, where.rights) == (screen.va, SCREEN_BYTES, Rights.READ | Rights.WRITE)
+    assert whole.table.memory[where.memory].flags == st.MemoryFlags.KEEP
+    assert [m.task for m in whole.table.map if m.memory == where.memory] == [task(whole, "leon0")]
+    assert (ArgKind.MEMORY, "screen") not in arguments(whole, "leon1")
 
 
 def test_each_disk_is_the_part_that_was_asked_for(whole: Resolved) -> None:

@@ -19,6 +19,8 @@ SCHEMAS = [
 def default(key: Key) -> str:
     if key.default is REQUIRED:
         return "required"
+    if isinstance(key.default, bool):
+        return f"`{str(key.default).lower()}`"
     return f"`{key.default}`" if key.default not in ((), {}, "", None) else "none"
 
 

@@ -3,7 +3,7 @@
  * The program of a guest's task: from its arguments to a running machine.
  *
  * Arguments (formats/args.py): MEMORY ram (with the guest's program in it), code_rw, code_rx, arena, wake_word; CAP wake; RING console; TEXT machine;
- * RING disk0.., net0.. and TEXT disk0.. for the disks and networks it has (vm_devices.h);
+ * RING disk0.., net0.. and TEXT disk0.. for the disks and networks it has (vm_devices.h); MEMORY screen and RING keys for its screen and keyboard (vm_screen.h);
  * VALUE entry, time, ns_per_insn. The task holds nothing else but its supervisor's endpoint, so a guest that takes the translator over has gained its own RAM.
  */
 #include "devsrv/args.h"
@@ -11,8 +11,8 @@
 #include "devsrv/supervisor.h"
 #include "l4/l4.h"
 #include "vm_devices.h"
+#include "vm_screen.h"
 #include "xl_l4.h"
-
 
 enum { TIME_AUTO = 255 };
 
@@ -21,6 +21,7 @@ struct task {
     uint32_t server; /* notification of the serial server */
     bool news;       /* for it, since the last signal */
     struct vm_devices devices;
+    struct vm_screen screen;
 };
 
 static struct task task;
@@ -52,6 +53,7 @@ static void slice_end(void *arg)
         l4_signal(t->server, 0); /* its capability's badge says who */
     t->news = false;
     vm_devices_signal(&t->devices);
+    vm_screen_signal(&t->screen);
 }
 
 static enum xl_disk_answer disk_request(void *arg, unsigned n, unsigned tag, enum xl_disk_op op, uint64_t sector, uint32_t sectors)
@@ -64,9 +66,22 @@ static void net_send(void *arg, unsigned n, const uint8_t *frame, unsigned bytes
     vm_devices_send(&((struct task *)arg)->devices, n, frame, bytes);
 }
 
+static void screen_changed(void *arg, unsigned width, unsigned height, unsigned first, unsigned rows)
+{
+    vm_screen_changed(&((struct task *)arg)->screen, width, height, first, rows);
+}
+
+static bool screen_wanted(void *arg)
+{
+    return vm_screen_wanted(&((struct task *)arg)->screen);
+}
+
 static bool offer(void *arg, struct xl_vm *vm)
 {
-    return vm_devices_offer(&((struct task *)arg)->devices, vm);
+    struct task *t = arg;
+    bool is_taken = vm_screen_offer(&t->screen, vm);
+
+    return vm_devices_offer(&t->devices, vm) || is_taken;
 }
 
 static void log_text(void *arg, const char *text)
@@ -138,10 +153,15 @@ int main(void)
         .slice_end = slice_end,
         .disk_request = disk_request,
         .net_send = net_send,
+        .screen_changed = screen_changed,
+        .screen_wanted = screen_wanted,
         .offer = offer,
         .log = log_text,
     };
     const char *wrong = vm_devices_open(&task.devices, &config);
+    if (wrong)
+        refuse(wrong);
+    wrong = vm_screen_open(&task.screen, &config);
     if (wrong)
         refuse(wrong);
     vm_devices_settle(&task.devices, wake->slot);

@@ -50,6 +50,20 @@ static void net_send(void *arg, unsigned n, const uint8_t *frame, unsigned bytes
     l->config.net_send(l->config.arg, n, frame, bytes);
 }
 
+static void screen_changed(void *arg, unsigned width, unsigned height, unsigned first, unsigned rows)
+{
+    const struct xl_l4 *l = arg;
+
+    l->config.screen_changed(l->config.arg, width, height, first, rows);
+}
+
+static bool screen_wanted(void *arg)
+{
+    const struct xl_l4 *l = arg;
+
+    return l->config.screen_wanted(l->config.arg);
+}
+
 bool xl_l4_create(struct xl_l4 *l, const struct xl_l4_config *config, char *error, size_t error_bytes)
 {
     *l = (struct xl_l4){.config = *config};
@@ -66,6 +80,9 @@ bool xl_l4_create(struct xl_l4 *l, const struct xl_l4_config *config, char *erro
         .log = log_text,
         .disk_request = disk_request,
         .net_send = net_send,
+        .screen = config->screen,
+        .screen_changed = screen_changed,
+        .screen_wanted = screen_wanted,
     };
     memcpy(port.disk_data, config->disk_data, sizeof port.disk_data);
     l->vm = xl_create(&config->vm, &port, error, error_bytes);

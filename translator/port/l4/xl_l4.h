@@ -3,7 +3,7 @@
  * The board's port: one virtual machine in one task of the kernel, run by its only thread.
  *
  * The task hands in memory that is mapped already: guest RAM (zeroed, with the guest's program in it), the code cache twice (writable, executable), an arena.
- * Console bytes go through two functions of the task's, disks and networks through three. Whoever has news for the guest (input, room for output) signals the notification; the run loop looks at its
+ * Console bytes go through two functions of the task's, disks and networks through three, a screen through two. Whoever has news for the guest (input, room for output) signals the notification; the run loop looks at its
  * mapped word between slices and waits on it, with the guest's next event as deadline, while the guest idles.
  */
 #ifndef XL_L4_H
@@ -24,7 +24,10 @@ struct xl_l4_config {
     uint8_t *disk_data[XL_DISKS_MAX]; /* for each disk of vm, as xl_port says; and the functions that serve disks and networks, NULL when vm has none */
     enum xl_disk_answer (*disk_request)(void *arg, unsigned n, unsigned tag, enum xl_disk_op op, uint64_t sector, uint32_t sectors);
     void (*net_send)(void *arg, unsigned n, const uint8_t *frame, unsigned bytes);
-    bool (*offer)(void *arg, struct xl_vm *vm); /* NULL, or give the guest answers and frames; true when it took any */
+    uint32_t *screen; /* as xl_port says, and its functions; NULL when vm has none */
+    void (*screen_changed)(void *arg, unsigned width, unsigned height, unsigned first, unsigned rows);
+    bool (*screen_wanted)(void *arg);
+    bool (*offer)(void *arg, struct xl_vm *vm); /* NULL, or give the guest answers, frames and keys; true when it took any */
     void (*slice_end)(void *arg); /* NULL, or called after each slice: the place to tell others of what happened in it */
     void (*log)(void *arg, const char *text);
 };
