@@ -503,15 +503,20 @@ static int thread_fault_handler(struct x64_frame *f)
     return K_OK;
 }
 
+/* Of itself a thread may say where its faults go without a capability: it could as well not fault. */
 static int thread_upcall(struct x64_frame *f)
 {
+    struct thread *t = current;
     struct cap *cap;
 
-    FIND(THREAD, f->rdi, K_RIGHT_WRITE, &cap);
+    if (f->rdi != K_SLOT_NONE) {
+        FIND(THREAD, f->rdi, K_RIGHT_WRITE, &cap);
+        t = OBJECT(thread, cap);
+    }
     if (f->rsi >= USER_END - PAGE_BYTES || f->rdx >= USER_END)
         return K_BAD_ARG;
-    OBJECT(thread, cap)->upcall_entry = f->rsi;
-    OBJECT(thread, cap)->upcall_stack = f->rdx;
+    t->upcall_entry = f->rsi;
+    t->upcall_stack = f->rdx;
     return K_OK;
 }
 

@@ -235,6 +235,37 @@ static const char *upcall_is_switched_off_by_entry_zero(void)
     return NULL;
 }
 
+static void registers_itself(uint64_t arg, struct k_utcb *utcb)
+{
+    struct job *job = (struct job *)arg;
+
+    (void)utcb;
+    job->status = l4_thread_upcall(K_SLOT_NONE, (uint64_t)upcall_skip_two, job->a);
+    job->b = l4_thread_upcall(K_SLOT_NONE, KERNEL_VA, job->a);
+    job->c = l4_thread_upcall(K_SLOT_NONE, (uint64_t)upcall_skip_two, KERNEL_VA);
+    raise_store(UNMAPPED + 0x128, utcb);
+}
+
+static const char *thread_registers_an_upcall_for_itself_only(void)
+{
+    struct job *job = job_new();
+    struct worker other = worker_make(ABOVE, 10000, 10000);
+
+    memset(&upcall_seen, 0, sizeof upcall_seen);
+    upcall_mode = 0;
+    upcall_rip_add = 7;
+    job->a = (uint64_t)ram_map(8192) + 8192;
+    struct worker w = run(registers_itself, job, ABOVE);
+    EXPECT(job->status == K_OK && job->b == K_BAD_ARG && job->c == K_BAD_ARG);
+    EXPECT(upcall_seen.vector == PF && upcall_seen.cr2 == UNMAPPED + 0x128 && w.utcb->in_upcall == 0);
+    EXPECT(thread_state(w.thread) == K_THREAD_SLEEPING);
+    worker_start(&other, raise_store, UNMAPPED);
+    EXPECT(thread_state(other.thread) == K_THREAD_FAULTED && other.utcb->in_upcall == 0);
+    worker_end(&w);
+    worker_end(&other);
+    return NULL;
+}
+
 #define CASE(f) {#f, f}
 const struct ktest_case upcall_cases[] = {
     CASE(upcall_saves_and_restores_every_register),
@@ -245,5 +276,6 @@ const struct ktest_case upcall_cases[] = {
     CASE(upcall_tells_the_address_of_a_page_fault),
     CASE(upcall_return_outside_an_upcall_is_bad_arg),
     CASE(upcall_is_switched_off_by_entry_zero),
+    CASE(thread_registers_an_upcall_for_itself_only),
     CASES_END,
 };
