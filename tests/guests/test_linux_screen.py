@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from PIL import Image
 
 from l4vm.binding import Machine, Time
+from l4vm.cli.guest import command
 from l4vm.console.scancodes import scan_codes
 from l4vm.errors import L4vmError
 from l4vm.guests import Load, Start, build_guest, lay_out, start_of_recipe, wrap
@@ -138,6 +144,29 @@ def test_kernel_wrapped_without_a_screen_is_not_run_with_one() -> None:
         lay_out(Start("leon3", files.kernel.read_bytes(), "linux.elf", screen=True))
     wrapped = wrap(files.vmlinux.read_bytes(), None, "", 32 << 20, screen=True)
     assert lay_out(Start("leon3", wrapped, "linux.elf", screen=True)).ram_mib == 32
+
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs/guide/screens-and-keyboards.md"
+
+
+def test_example_of_the_guide_runs_in_python() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.S)
+    exec(example, {})
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_command_of_the_guide_types_and_takes_a_picture(
+    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (line,) = re.findall(r"^    ./kit l4vm guest (run leon3-linux .*\\\n.*)$", GUIDE.read_text(encoding="utf-8"), re.M)
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(line.replace("\\\n", " ").replace("leon3-linux", recipe))
+    done = CliRunner().invoke(command, [*words, "--quiet", "--timeout", "60", "--time", "exact"])
+    assert done.exit_code == 0, done.output
+    with Image.open("screen.png") as picture:
+        lit = [y for y in range(480) for x in range(0, 640, 4) if picture.getpixel((x, y)) != (0, 0, 0)]
+    assert picture.size == (640, 480) and len(lit) > 1000
+    assert len({y // 16 for y in lit}) > 20, "lines of text down the screen"
 
 
 def test_looking_at_the_screen_changes_nothing_for_the_guest() -> None:
