@@ -42,7 +42,11 @@ const char *l4_status_name(enum k_status status)
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
     void *start = to;
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+    size_t words = n / 8, rest = n % 8;
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+    if (rest) {
+        __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest) : : "memory");
+    }
     return start;
 }
 
@@ -63,7 +67,12 @@ void *memmove(void *to, const void *from, size_t n)
 void *memset(void *to, int byte, size_t n)
 {
     void *start = to;
-    __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(byte) : "memory");
+    uint64_t word = (uint8_t)byte * 0x0101010101010101u;
+    size_t words = n / 8, rest = n % 8;
+    __asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(word) : "memory");
+    if (rest) {
+        __asm__ volatile("rep stosb" : "+D"(to), "+c"(rest) : "a"(word) : "memory");
+    }
     return start;
 }
 
