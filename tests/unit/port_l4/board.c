@@ -17,7 +17,10 @@ static struct {
     uint8_t in[256], out[256];
     unsigned in_at, in_count, out_count;
     char error[200];
+    unsigned width, height, rows; /* of the screen, as told */
 } b;
+/* The screen of the machines to come: is there one, does somebody look? */
+static bool has_screen, is_wanted;
 
 enum k_status l4_clock(uint64_t *ns, uint64_t *tsc, uint64_t *tsc_hz)
 {
@@ -67,6 +70,21 @@ static unsigned console_read(void *arg, uint8_t *bytes, unsigned room)
     return n;
 }
 
+static void screen_changed(void *arg, unsigned width, unsigned height, unsigned first, unsigned rows)
+{
+    (void)arg;
+    (void)first;
+    b.width = width;
+    b.height = height;
+    b.rows += rows;
+}
+
+static bool screen_wanted(void *arg)
+{
+    (void)arg;
+    return is_wanted;
+}
+
 static void *memory(uint64_t bytes, int protection)
 {
     void *at = mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -78,11 +96,13 @@ const char *board_make(int time, uint64_t ram_bytes)
 {
     int fd = memfd_create("board-code", 0);
     struct xl_l4_config c = {
-        .vm = {.machine = "leon3", .ram_bytes = ram_bytes, .engine = XL_ENGINE_BLOCK, .time = (enum xl_time)time, .code_bytes = CODE_BYTES},
+        .vm = {.machine = "leon3", .ram_bytes = ram_bytes, .engine = XL_ENGINE_BLOCK, .time = (enum xl_time)time, .code_bytes = CODE_BYTES, .screen = has_screen},
         .notification = NOTIFICATION,
         .word = &b.word,
         .console_write = console_write,
         .console_read = console_read,
+        .screen_changed = screen_changed,
+        .screen_wanted = screen_wanted,
     };
 
     memset(&b, 0, sizeof b);
@@ -94,6 +114,7 @@ const char *board_make(int time, uint64_t ram_bytes)
     c.arena_bytes = xl_arena_bytes(&c.vm);
     c.ram = memory(ram_bytes ? ram_bytes : RAM_BYTES, PROT_READ | PROT_WRITE);
     c.arena = memory(c.arena_bytes, PROT_READ | PROT_WRITE);
+    c.screen = has_screen ? memory(XL_SCREEN_BYTES, PROT_READ | PROT_WRITE) : NULL;
     return xl_l4_create(&b.l4, &c, b.error, sizeof b.error) ? "" : b.error;
 }
 
@@ -114,6 +135,21 @@ unsigned board_output(uint8_t *out)
 {
     memcpy(out, b.out, b.out_count);
     return b.out_count;
+}
+
+void board_screen(bool is_there, bool is_looked_at)
+{
+    has_screen = is_there;
+    is_wanted = is_looked_at;
+}
+
+/* Width, height, how many rows were told of, and a pixel. */
+void board_shown(unsigned at, uint32_t *out)
+{
+    out[0] = b.width;
+    out[1] = b.height;
+    out[2] = b.rows;
+    out[3] = b.l4.config.screen[at];
 }
 
 uint64_t board_now_ns(void)

@@ -102,5 +102,31 @@ def test_signalled_input_reaches_the_guest(board: ctypes.CDLL) -> None:
     assert board.board_polls() == 1
 
 
+SHOW = [  # a palette of one colour, and 8x2 pixels of it at the start of RAM + 4096; wait 60 ms; halt
+    *(0x03200001, 0x82106200),  # %g1 = 0x80000600
+    *(0x05100004, 0x07048D15, 0x8610E278),  # %g2 = 0x40001000; %g3 = 0x12345678
+    *(0xC6206028, 0xC4206014),  # entry 0x12 is 345678; frame
+    *(0x09048484, 0x88112212),  # %g4 = 0x12121212
+    *(0xC820A000, 0xC820A004, 0xC820A008, 0xC820A00C),
+    *(0x05000040, 0x8410A007, 0xC4206004),  # video length 2 rows, 8 columns
+    *(0x84102011, 0xC4206000),  # on, 8 bits
+    *(0x050003E8, 0x84A0A001, 0x12BFFFFF, 0x01000000),  # 1,024,000 rounds of three
+    *HALT,
+]
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_screen_is_shown_while_somebody_looks(board: ctypes.CDLL, is_wanted: bool) -> None:
+    board.board_screen(True, is_wanted)
+    try:
+        assert make(board, INSN) == ""
+        assert run(board, SHOW) == (0, b"")
+        shown = (ctypes.c_uint32 * 4)()
+        board.board_shown(15, shown)
+    finally:
+        board.board_screen(False, False)
+    assert list(shown) == ([8, 2, 2, 0x345678] if is_wanted else [0, 0, 0, 0])
+
+
 def test_bad_configuration_is_refused_with_a_sentence(board: ctypes.CDLL) -> None:
     assert "ram_bytes is outside" in make(board, HOST, 4096)
