@@ -86,6 +86,10 @@ static void memories_make(void)
             must("memory in the image", i, l4_memory_create(K_SLOT_IMAGE, SLOT_MEMORY + i, root.table.blobs_offset + m->blob, m->bytes));
             continue;
         }
+        if (m->flags & SYS_MEMORY_FLAG_DISPLAY) {
+            must("display memory", i, l4_memory_create(K_SLOT_DISPLAY, SLOT_MEMORY + i, m->blob - K_DISPLAY_BASE, m->bytes));
+            continue;
+        }
         ram_take(i, m->bytes, m->flags & SYS_MEMORY_FLAG_LARGE ? LARGE : K_PAGE_BYTES);
         memory_fill(i);
         if (m->flags & SYS_MEMORY_FLAG_BOOT_INFO)

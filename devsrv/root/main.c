@@ -82,6 +82,7 @@ int main(void)
     root.wake = cap_slot("wake");
     root.has_log = ring_open("log", &root.log, &root.log_server);
     root.has_management = ring_open("management", &root.management, &root.management_server);
+    ds_terminal_open(&root.terminal);
     if (l4_reply_create(K_SLOT_SELF, SLOT_REPLY) != K_OK)
         root_fail("reply object", 0, K_NO_MEMORY);
     build_start();

@@ -14,6 +14,7 @@
 
 #include "boot_image_gen.h"
 #include "devsrv/ring.h"
+#include "devsrv/terminal.h"
 #include "devsrv/text.h"
 #include "l4/l4.h"
 #include "system_table_gen.h"
@@ -24,7 +25,7 @@
 /* How many records of each array root can hold, and where their objects lie. Slots 64..511 are for capabilities that the table itself gives to root. */
 enum {
     MAX_TASK = SYS_TASKS_MAX, MAX_THREAD = 128, MAX_SCHED = 128, MAX_MEMORY = 1024, MAX_LOAD = 4096, MAX_MAP = 4096, MAX_IRQ = 64, MAX_IOPORT = 64,
-    MAX_OBJECT = 256, MAX_CAP = 4096, MAX_BIND = 512, MAX_RING = 32, MAX_REALTIME = 32,
+    MAX_OBJECT = 256, MAX_CAP = 4096, MAX_BIND = 512, MAX_RING = 64, MAX_REALTIME = 32,
 };
 enum {
     SLOT_OWN_FIRST = 64, SLOT_OWN_END = 512,
@@ -66,6 +67,7 @@ struct root {
     struct task task[MAX_TASK];
     uint32_t endpoint, wake;           /* slots */
     struct ds_ring_pair log, management;
+    struct ds_terminal terminal;       /* the log again, on the board's screen */
     uint32_t log_server, management_server; /* notifications of the rings' server */
     bool has_log, has_management;
     uint64_t log_lost;                 /* lines */

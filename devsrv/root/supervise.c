@@ -22,7 +22,7 @@ void root_log(const char *text)
     struct ds_text t = ds_text_on(line, sizeof line);
     uint64_t ms = l4_now_ns() / 1000000;
 
-    if (!root.has_log)
+    if (!root.has_log && !root.terminal.is_open)
         return;
     ds_text_char(&t, '[');
     ds_text_number(&t, ms / 1000, 10, 4);
@@ -37,6 +37,10 @@ void root_log(const char *text)
     ds_text_put(&t, text);
     ds_text_put(&t, "\r\n");
     uint32_t bytes = (uint32_t)(t.at - t.start);
+    ds_terminal_write(&root.terminal, line, bytes);
+    ds_terminal_signal(&root.terminal);
+    if (!root.has_log)
+        return;
     if (ds_ring_room(&root.log.out) < bytes) {
         root.log_lost++;
     } else {

@@ -28,6 +28,8 @@ bool rt_open(struct rt *rt)
     *rt = (struct rt){.period_ns = ds_args_value("period_us", 0) * US, .deadline_ns = ds_args_value("deadline_us", 0) * US};
     if (!stats || stats->bytes < sizeof *rt->stats || !ring || !rt->period_ns || !ds_ring_open_client(&rt->ring, (void *)ring->va, ring->bytes))
         return false;
+    if (!ds_terminal_open(&rt->terminal))
+        return false;
     rt->server = ring->slot;
     rt->stats = (struct rt_stats *)stats->va;
     if (!rt->deadline_ns)
@@ -128,6 +130,8 @@ void rt_report(struct rt *rt)
     }
     ds_text_put(&t, "\r\n");
     histogram(&t, s);
+    ds_terminal_write(&rt->terminal, text, (uint32_t)(t.at - t.start));
+    ds_terminal_signal(&rt->terminal);
     if (ds_ring_room(&rt->ring.out) < (uint32_t)(t.at - t.start))
         return;
     ds_ring_write(&rt->ring.out, text, (uint32_t)(t.at - t.start));

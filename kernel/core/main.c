@@ -245,11 +245,13 @@ static void root_create(uint64_t account)
 static void root_start(void)
 {
     struct memory *whole = memory_create(root_task, NULL, image_pa, page_up(image_bytes)), *stack = root_memory(K_ROOT_STACK_BYTES);
+    struct memory *display = memory_create(root_task, NULL, K_DISPLAY_BASE, K_DISPLAY_BYTES);
     struct thread *t;
     struct sched *s = object_alloc(root_task, sizeof *s, K_KIND_SCHED);
 
-    BUG_ON(!whole || !s || thread_create(root_task, K_ROOT_UTCB_VA, &t) != K_OK);
+    BUG_ON(!whole || !display || !s || thread_create(root_task, K_ROOT_UTCB_VA, &t) != K_OK);
     root_cap(K_SLOT_IMAGE, &whole->object, K_RIGHT_ALL & ~K_RIGHT_WRITE);
+    root_cap(K_SLOT_DISPLAY, &display->object, K_RIGHT_ALL & ~K_RIGHT_EXEC);
     root_segments(whole);
     root_map(stack, K_ROOT_STACK_TOP - K_ROOT_STACK_BYTES, 0, K_ROOT_STACK_BYTES, K_RIGHT_READ | K_RIGHT_WRITE);
     timer_init(&s->timer, TIMER_REFILL);

@@ -20,6 +20,7 @@
 #define DEVSRV_RT_H
 
 #include "devsrv/ring.h"
+#include "devsrv/terminal.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,6 +43,7 @@ _Static_assert(sizeof(struct rt_stats) <= 4096, "one page");
 struct rt {
     struct rt_stats *stats;
     struct ds_ring_pair ring;  /* its channel */
+    struct ds_terminal terminal;
     uint32_t server;           /* notification of the serial server */
     uint64_t release_ns, deadline_ns, period_ns;
     uint64_t tsc_hz;

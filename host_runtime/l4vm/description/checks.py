@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from l4vm.description.devices import check_disks, check_nets, check_servers
-from l4vm.description.model import Board, Guest, Image, Share, Uart
+from l4vm.description.devices import CARRIER, CONSOLE, check_disks, check_nets, check_servers
+from l4vm.description.model import Board, Guest, Image, Screen, Share, Uart
 from l4vm.description.schedule import Analysis, utilisation
 from l4vm.description.schema import TOP, Place, Reader
 from l4vm.errors import L4vmError, nearest
@@ -35,6 +35,8 @@ SYSTEM_PORTS = {
     "interrupt controller 2": (0xA0, 0xA2), "debug exit": (0xF4, 0xF8),
 }  # fmt: skip
 """Ports the kernel uses itself (kernel/x64)."""
+SCREEN_PORTS = ((0x60, 1), (0x64, 1), (0x3D4, 2))
+"""Data and status of a PC's keyboard controller, and the display's CRT controller."""
 ROOT, QEMU, HEAD = (Place(name, name) for name in ("root", "qemu", "image"))
 
 
@@ -44,7 +46,9 @@ ROOT, QEMU, HEAD = (Place(name, name) for name in ("root", "qemu", "image"))
 def check_board(reader: Reader, board: Board) -> None:
     """Hold a board to itself."""
     _ram(reader, board)
-    _once(reader, [(uart.place, uart.name) for uart in board.uart])
+    _once(reader, [*((uart.place, uart.name) for uart in board.uart), *((s.place, s.name) for s in board.screen)])
+    if len(board.screen) > 1:
+        reader.wrong(board.screen[1].place, "", ": the board has one already", "leave it out: a PC has one")
     _routes(reader, board)
     _uart_irqs(reader, board)
     _uart_ports(reader, board)
@@ -106,8 +110,9 @@ def _routes(reader: Reader, board: Board) -> None:
 
 def _uart_irqs(reader: Reader, board: Board) -> None:
     routed = [route.isa for route in board.irq]
-    used: dict[int, Uart] = {}
-    for uart in board.uart:
+    used: dict[int, Uart | Screen] = {}
+    devices: list[Uart | Screen] = [*board.uart, *board.screen]
+    for uart in devices:
         if reader.is_bad(uart.place, "irq"):
             continue
         if uart.irq not in routed:
@@ -121,6 +126,7 @@ def _uart_irqs(reader: Reader, board: Board) -> None:
 
 def _uart_ports(reader: Reader, board: Board) -> None:
     taken = [(f"the {name}", first, end) for name, (first, end) in SYSTEM_PORTS.items()]
+    taken += [(screen.place.shown, first, first + count) for screen in board.screen for first, count in SCREEN_PORTS]
     for uart in board.uart:
         if reader.is_bad(uart.place, "port"):
             continue
@@ -192,11 +198,18 @@ def _shares(reader: Reader, image: Image) -> None:
 
 
 def _devices(reader: Reader, image: Image, board: Board) -> None:
-    known = [uart.name for uart in board.uart]
+    uarts, screens = [uart.name for uart in board.uart], [screen.name for screen in board.screen]
+    kinds = {CARRIER: ("a serial port", uarts), CONSOLE: ("a screen", screens)}
+    known = [*uarts, *screens]
     for server in image.servers:
         if server.device and not reader.is_bad(server.place, "device") and server.device not in known:
             text = f" = '{server.device}': the board {board.name} has no such device"
             reader.wrong(server.place, "device", text, nearest(server.device, known))
+        elif server.device and not reader.is_bad(server.place, "device"):
+            what, names = kinds.get(server.program, kinds[CARRIER])
+            if server.device not in names:
+                text = f" = '{server.device}': is not {what}, which program '{server.program}' needs"
+                reader.wrong(server.place, "device", text, nearest(server.device, names))
 
 
 def _channels(reader: Reader, image: Image) -> None:

@@ -25,6 +25,10 @@ SHARED_MAX = 32
 """Clients of one server: BLOCK_CLIENTS_MAX in devsrv/block/disk.h, SWITCH_PORTS_MAX in devsrv/net/switch.h."""
 CARRIER = "serial"
 """The program of the servers that carry channels, one for each serial line."""
+CONSOLE = "console"
+"""The program of the server that draws terminals and reads the keyboard."""
+TERMINALS_MAX = 12
+"""TERMINALS_MAX in devsrv/console/main.c: those that F1 to F12 show."""
 SHARERS = {"block": "disks", "net": "networks"}
 """Programs of servers that have no device of the board, and what they carry."""
 CLIENT_KIB = 4
@@ -115,7 +119,7 @@ def carriers(image: Image) -> list[Server]:
 
 def own_servers(image: Image) -> list[Server]:
     """Return the servers whose programs are the image's own."""
-    return [server for server in image.servers if server.program not in (CARRIER, *SHARERS)]
+    return [server for server in image.servers if server.program not in (CARRIER, CONSOLE, *SHARERS)]
 
 
 # ---- rules ----
@@ -131,9 +135,12 @@ def check_servers(reader: Reader, image: Image) -> None:
                 text = f" = '{server.device}': {owners[server.device].shown} owns it already"
                 reader.wrong(server.place, "device", text, "give each device to one server")
             owners.setdefault(server.device, server.place)
-        if server.program not in (CARRIER, *SHARERS):
+        if server.layout != "us" and server.program != CONSOLE and not reader.is_bad(server.place, "layout"):
+            text = f" = '{server.layout}': program '{server.program}' has no keyboard"
+            reader.wrong(server.place, "layout", text, "leave it out")
+        if server.program not in (CARRIER, CONSOLE, *SHARERS):
             continue
-        carries = SHARERS.get(server.program, "channels")
+        carries = {CARRIER: "channels", CONSOLE: "terminals", **SHARERS}[server.program]
         if server.client_kib and not reader.is_bad(server.place, "client_kib"):
             text = f" = {server.client_kib}: program '{server.program}' has a layout of its own"
             reader.wrong(server.place, "client_kib", text, "leave it out")
@@ -141,13 +148,16 @@ def check_servers(reader: Reader, image: Image) -> None:
             text = f": {first[carries].shown} carries all {carries} already"
             reader.wrong(server.place, "", text, f"an image has one [[server]] for {carries}; leave this one out")
         first.setdefault(carries, server.place)
-        if carries == "channels" and not server.device:
+        if server.program not in SHARERS and not server.device:
             hint = f"program '{server.program}' needs a device of the board"
             reader.wrong(server.place, "device", ": is missing", hint)
-        elif carries != "channels" and server.device:
+        elif server.program in SHARERS and server.device:
             text = f" = '{server.device}': program '{server.program}' has no device of the board"
             reader.wrong(server.place, "device", text, "leave it out")
     _clients(reader, image)
+    if "terminals" in first and 2 + len(image.guests) > TERMINALS_MAX:
+        text = f": draws {2 + len(image.guests)} terminals, of the log, the real-time tasks and each guest"
+        reader.wrong(first["terminals"], "", text, f"at most {TERMINALS_MAX}")
     members = _members(image)
     if members and "channels" not in first and not reader.is_bad(TOP, "server"):
         text = ": no [[server]] of the image carries it"

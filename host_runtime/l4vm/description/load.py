@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from l4vm.description import checks, model
-from l4vm.description.model import Board, Disk, Guest, Image, IrqRoute, Net, Ram, Realtime, Server, Share, Uart
+from l4vm.description.model import Board, Disk, Guest, Image, IrqRoute, Net, Ram, Realtime, Screen, Server, Share, Uart
 from l4vm.description.positions import Document, join, read
 from l4vm.description.schedule import Analysis, analyse
 from l4vm.description.schema import TOP, Place, Reader, Schema
@@ -69,6 +69,7 @@ def _board(reader: Reader) -> Board:
         arch=top["arch"],
         ram=tuple(Ram(**values) for values in _each(reader, "ram", top["ram"], model.RAM)),
         uart=tuple(Uart(**values) for values in _each(reader, "uart", top["uart"], model.UART)),
+        screen=tuple(Screen(**values) for values in _each(reader, "screen", top["screen"], model.SCREEN)),
         irq=tuple(IrqRoute(**values) for values in _each(reader, "irq", top["irq"], model.IRQ)),
         qemu_memory_mib=qemu["memory_mib"],
         qemu_cpu=qemu["cpu"],

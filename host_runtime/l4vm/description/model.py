@@ -13,6 +13,7 @@ from l4vm.formats.link import MAX_CHANNELS
 
 PERIOD_MAX_US = 3_600_000_000
 RESTARTS = ("stop", "restart", "reboot", "ignore")
+LAYOUTS = ("us", "jp")
 TIMES = ("auto", "host", "insn", "exact")
 DEFAULT_ROOT = {"priority": 210, "budget_us": 2000, "period_us": 10000}
 
@@ -41,6 +42,16 @@ class Uart:
 
 
 @dataclass(frozen=True)
+class Screen:
+    """A display and a keyboard: `irq` is the keyboard's ISA interrupt."""
+
+    name: str
+    kind: str
+    irq: int
+    place: Place = field(default=TOP, compare=False)
+
+
+@dataclass(frozen=True)
 class IrqRoute:
     """Where an ISA interrupt arrives at the IOAPIC."""
 
@@ -59,6 +70,7 @@ class Board:
     arch: str
     ram: tuple[Ram, ...]
     uart: tuple[Uart, ...]
+    screen: tuple[Screen, ...]
     irq: tuple[IrqRoute, ...]
     qemu_memory_mib: int
     qemu_cpu: str
@@ -105,6 +117,7 @@ class Server:
     name: str
     program: str
     device: str
+    layout: str
     client_kib: int
     restart: str
     share: Share
@@ -181,6 +194,7 @@ BOARD_TOP = {
     "arch": Key(str, choices=("x86-64",)),
     "ram": Key(list, element=dict),
     "uart": _TABLES,
+    "screen": _TABLES,
     "irq": _TABLES,
     "qemu": Key(dict, default={}),
 }
@@ -193,6 +207,11 @@ UART = {
     "irq": Key(int, low=0, high=15),
     "clock_hz": Key(int, default=1843200, low=1, high=1 << 31),
     "baud": Key(int, default=115200, low=50, high=4000000),
+}
+SCREEN = {
+    "name": NAME,
+    "kind": Key(str, choices=("pc",)),
+    "irq": Key(int, default=1, low=0, high=15),
 }
 IRQ = {
     "isa": Key(int, low=0, high=15),
@@ -228,6 +247,7 @@ SERVER = {
     "name": NAME,
     "program": NAME,
     "device": Key(str, default="", pattern=NAME.pattern, form=NAME.form),
+    "layout": Key(str, default="us", choices=LAYOUTS),
     "client_kib": Key(int, default=0, low=4, high=1024, multiple=4),
     "restart": Key(str, default="restart", choices=RESTARTS),
     **_SHARE,

@@ -8,13 +8,15 @@ A ring of bytes joins each channel's client with the server that carries it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from l4vm.description.builder import Rights, TableBuilder, page_up
+from l4vm.description.checks import SCREEN_PORTS
 from l4vm.description.devices import (
     CARRIER,
     CLIENT_KIB,
+    CONSOLE,
     SHARERS,
     DiskUse,
     NetUse,
@@ -24,7 +26,7 @@ from l4vm.description.devices import (
     own_servers,
 )
 from l4vm.description.load import Description
-from l4vm.description.model import TIMES, Guest, Realtime, Server, Share, Uart
+from l4vm.description.model import LAYOUTS, TIMES, Guest, Realtime, Screen, Server, Share
 from l4vm.description.programs import parse_programs
 from l4vm.formats import system_table as st
 from l4vm.formats.args import ArgKind
@@ -40,6 +42,9 @@ BLOCK_BYTES, NET_BYTES = 0x41000, 0x32000  # struct ds_block_memory, struct ds_n
 SCREEN_BYTES = 0x301000  # devsrv/screen.h
 NETS_BEHIND, OWN_BEHIND = 0x8000_0000, 0x1_0000_0000
 SECTOR = 512
+DISPLAY_VA, TERMINALS_VA, SCREEN_BEHIND = 0x20_0060_0000, 0x20_0080_0000, 0x1_8000_0000
+DISPLAY_BASE, DISPLAY_BYTES = 0xB8000, 0x1000  # of a PC's text mode
+SHOWN_BYTES, TERMINAL_OUT, HEARS = 0x48000, 32768, 0x100  # devsrv/console/main.c, devsrv/terminal.h
 RING_PAGE, RING_OUT, RING_IN = 4096, 65536, 4096
 ACCOUNTS = {st.TaskKind.SERVER: 256 << 10, st.TaskKind.RT: 256 << 10, st.TaskKind.GUEST: 2 * MIB}
 CAP_SLOTS = 64
@@ -68,7 +73,8 @@ class Resolved:
     @property
     def ram_bytes(self) -> int:
         """Bytes of RAM that root takes for memory objects."""
-        return sum(m.bytes for m in self.table.memory if not m.flags & st.MemoryFlags.IN_IMAGE)
+        elsewhere = st.MemoryFlags.IN_IMAGE | st.MemoryFlags.DISPLAY
+        return sum(m.bytes for m in self.table.memory if not m.flags & elsewhere)
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,9 @@ class _Resolver:
         for server in own_servers(image):
             clients = [task for task, _ in realtime if server.name in task.servers]
             self._clients(server, next(number for s, number in servers if s is server), clients, tasks)
+        for server, number in servers:
+            if server.program == CONSOLE:
+                self._terminals(server, number, [n for _, n in realtime], guests)
         channels = {channel.name: channel.number for channel in self.channels} if lines else {}
         return Resolved(self.t.finish(), bytes(self.t.blobs), channels)
 
@@ -172,24 +181,38 @@ class _Resolver:
         task = self._program_task(server.name, server.program, kind, server.restart, NO_CHANNEL, server.share, extra)
         if server.program in SHARERS:
             return task
+        board = self.description.board
+        if server.program == CONSOLE:
+            self._screen(task, next(screen for screen in board.screen if screen.name == server.device))
+            return task
         if server.device:
-            self._uart(task, next(u for u in self.description.board.uart if u.name == server.device))
+            uart = next(u for u in board.uart if u.name == server.device)
+            self._device(task, uart.irq, [(uart.port, uart.ports)])
+            for name, value in (("port", uart.port), ("clock_hz", uart.clock_hz), ("baud", uart.baud)):
+                t.argument(task, ArgKind.VALUE, name, value=value)
         t.give_memory(task, "state", t.memory(f"{server.name}.state", 4096, st.MemoryFlags.KEEP), STATE_VA, RW)
         t.give_memory(task, "boot", t.memory("boot", 4096, st.MemoryFlags.BOOT_INFO), BOOT_VA, Rights.READ)
         return task
 
-    def _uart(self, task: int, uart: Uart) -> None:
+    def _device(self, task: int, isa: int, ports: Sequence[tuple[int, int]]) -> None:
+        """Give a server an interrupt, at bit 0 of its wake, and I/O ports."""
         t = self.t
-        route = next(r for r in self.description.board.irq if r.isa == uart.irq)
+        route = next(r for r in self.description.board.irq if r.isa == isa)
         level = st.IrqFlags.LEVEL if route.trigger == "level" else 0
         low = st.IrqFlags.LOW if route.polarity == "low" else 0
         irq = t.add("irq", st.IrqRecord(route.gsi, st.IrqFlags(level | low)))
         t.add("bind", st.BindRecord(st.BindKind.IRQ_NOTIFICATION, irq, self.wake[task], 1))
         t.argument(task, ArgKind.CAP, "irq", slot=t.cap(task, st.CapKind.IRQ, irq, RW))
-        ports = t.add("ioport", st.IoportRecord(uart.port, uart.ports))
-        t.add("bind", st.BindRecord(st.BindKind.IOPORT_TASK, ports, task))
-        for name, value in (("port", uart.port), ("clock_hz", uart.clock_hz), ("baud", uart.baud)):
-            t.argument(task, ArgKind.VALUE, name, value=value)
+        for first, count in ports:
+            number = t.add("ioport", st.IoportRecord(first, count))
+            t.add("bind", st.BindRecord(st.BindKind.IOPORT_TASK, number, task))
+
+    def _screen(self, task: int, screen: Screen) -> None:
+        t = self.t
+        self._device(task, screen.irq, SCREEN_PORTS)
+        flags = st.MemoryFlags.DISPLAY | st.MemoryFlags.KEEP
+        display = t.add("memory", st.MemoryRecord("display", DISPLAY_BYTES, DISPLAY_BASE, flags))
+        t.give_memory(task, "display", display, DISPLAY_VA, RW)
 
     def _realtime(self, task: Realtime) -> int:
         t = self.t
@@ -243,20 +266,43 @@ class _Resolver:
                 slot = t.cap(task, st.CapKind.OBJECT, other, Rights.WRITE, badge)
                 t.argument(task, ArgKind.RING, name, slot=slot, va=va, bytes=t.bytes_of(memory), value=value)
 
+    def _terminals(
+        self, server: Server, number: int, realtime: Sequence[int], guests: Sequence[tuple[Guest, int]]
+    ) -> None:
+        """Give the log, all real-time tasks together, and each guest a terminal; keys go to guests."""
+        t = self.t
+        names = ["log", *(["rt"] if realtime else []), *(guest.name for guest, _ in guests)]
+        first = len(names) - len(guests)
+        clients = [("log", 0, 0), *((t.records["task"][n].name, n, 1) for n in realtime)]
+        clients += [(guest.name, n, (first + i) | HEARS) for i, (guest, n) in enumerate(guests)]
+        t.give_memory(
+            number, "terminals", t.memory("terminals", len(names) * SHOWN_BYTES, st.MemoryFlags.KEEP), TERMINALS_VA, RW
+        )
+        t.argument(number, ArgKind.VALUE, "layout", value=LAYOUTS.index(server.layout))
+        for n, name in enumerate(names):
+            t.argument(number, ArgKind.TEXT, str(n), text=name)
+        for n, (name, client, value) in enumerate(clients):
+            va, size = QUEUES_VA + SCREEN_BEHIND + n * QUEUE_STRIDE, RING_PAGE + TERMINAL_OUT + RING_IN
+            memory = self._shared(number, client, (f"{name}.terminal", "terminal"), va, size, 2 << n, value)
+            t.add("ring", st.RingRecord(name, memory, NO_CHANNEL, ChannelKind.LOG, client, number))
+
     # ---- disks and networks ----
 
     def _page_tables(self, program: str) -> int:
         """Return what a server pays for page tables of disks and queues, at most: one of 4 KiB maps 2 MiB."""
+        image, folder = self.description.image, self.description.folder
+        if program == CONSOLE:
+            clients = len(image.guests) + len(image.realtime) + 1
+            return page_up(clients * (8192 + SHOWN_BYTES // 512))
         if program not in SHARERS:
             return 0
-        image, folder = self.description.image, self.description.folder
         disks = sum(disk_bytes(disk, folder) + 4 * MIB for disk in image.disks) if program == "block" else 0
         uses = len(self.disk_uses) if program == "block" else len(self.net_uses)
         return page_up(disks // 512 + uses * 8192)
 
     def _shared(
         self, server: int, client: int, names: tuple[str, str], va: int, size: int, badge: int, value: int
-    ) -> None:
+    ) -> int:
         """Give a server's client memory with queues at `va`, and each side a way to signal the other."""
         t, shown = self.t, names[0][-st.NAME_BYTES :]
         memory = t.memory(shown, size, st.MemoryFlags.KEEP)
@@ -265,6 +311,7 @@ class _Resolver:
             t.map(task, memory, va, RW)
             slot = t.cap(task, st.CapKind.OBJECT, other, Rights.WRITE, bits)
             t.argument(task, ArgKind.RING, name, slot=slot, va=va, bytes=t.bytes_of(memory), value=value)
+        return memory
 
     def _disks(self, server: int, tasks: Mapping[str, int]) -> None:
         t, folder = self.t, self.description.folder

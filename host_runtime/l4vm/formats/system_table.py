@@ -61,6 +61,7 @@ class MemoryFlags(IntFlag):
     IN_IMAGE = 1  # the blobs' bytes themselves, from `blob` on; read-only for all
     LARGE = 2  # physically aligned to 2 MiB
     BOOT_INFO = 8  # root fills its first page with struct k_boot_info
+    DISPLAY = 16  # the board's display memory, from the physical address `blob` on; never cleared
     KEEP = 4  # survives restarts of the tasks that map it; else loads are done again and the rest is zeroed
 
 

@@ -54,6 +54,9 @@ enum {
     K_SLOT_IMAGE = 4,       /* root only: memory object of the packed image, read-only */
     K_SLOT_BOOT_THREAD = 5, /* root only: its own thread */
     K_SLOT_BOOT_SCHED = 6,
+    K_SLOT_DISPLAY = 7,     /* root only: memory object of a PC's display memory, K_DISPLAY_BYTES at K_DISPLAY_BASE; no RAM lies there */
+    K_DISPLAY_BASE = 0xa0000,
+    K_DISPLAY_BYTES = 0x20000,
     K_SLOT_RAM_FIRST = 8,   /* root only: one memory object per free RAM range, k_boot_info.ram_count of them */
     K_SLOT_NONE = 0xffffffff,
     K_PRIORITY_MAX = 255,

@@ -11,7 +11,7 @@ from l4vm.description.schema import REQUIRED, Key, allowed_range
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/descriptions.md"
 SCHEMAS = [
-    model.BOARD_TOP, model.RAM, model.UART, model.IRQ, model.QEMU,
+    model.BOARD_TOP, model.RAM, model.UART, model.SCREEN, model.IRQ, model.QEMU,
     model.IMAGE_TOP, model.IMAGE, model.ROOT, model.SERVER, model.DISK, model.NET, model.RT, model.GUEST,
 ]  # fmt: skip
 

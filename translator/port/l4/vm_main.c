@@ -2,13 +2,14 @@
 /*
  * The program of a guest's task: from its arguments to a running machine.
  *
- * Arguments (formats/args.py): MEMORY ram (with the guest's program in it), code_rw, code_rx, arena, wake_word; CAP wake; RING console; TEXT machine;
+ * Arguments (formats/args.py): MEMORY ram (with the guest's program in it), code_rw, code_rx, arena, wake_word; CAP wake; RING console, terminal (may be missing); TEXT machine;
  * RING disk0.., net0.. and TEXT disk0.. for the disks and networks it has (vm_devices.h); MEMORY screen and RING keys for its screen and keyboard (vm_screen.h);
  * VALUE entry, time, ns_per_insn. The task holds nothing else but its supervisor's endpoint, so a guest that takes the translator over has gained its own RAM.
  */
 #include "devsrv/args.h"
 #include "devsrv/ring.h"
 #include "devsrv/supervisor.h"
+#include "devsrv/terminal.h"
 #include "l4/l4.h"
 #include "vm_devices.h"
 #include "vm_screen.h"
@@ -20,6 +21,7 @@ struct task {
     struct ds_ring_pair ring; /* its console */
     uint32_t server; /* notification of the serial server */
     bool news;       /* for it, since the last signal */
+    struct ds_terminal terminal; /* the console again, on the board's screen */
     struct vm_devices devices;
     struct vm_screen screen;
 };
@@ -32,6 +34,7 @@ static unsigned console_write(void *arg, const uint8_t *bytes, unsigned count)
     struct task *t = arg;
     unsigned taken = ds_ring_write(&t->ring.out, bytes, count);
 
+    ds_terminal_write(&t->terminal, bytes, taken); /* the line's room decides: what it has not taken comes again */
     t->news = t->news || count;
     return taken;
 }
@@ -42,7 +45,7 @@ static unsigned console_read(void *arg, uint8_t *bytes, unsigned room)
     unsigned got = ds_ring_read(&t->ring.in, bytes, room);
 
     t->news = t->news || got;
-    return got;
+    return got + ds_terminal_read(&t->terminal, bytes + got, room - got);
 }
 
 static void slice_end(void *arg)
@@ -52,6 +55,7 @@ static void slice_end(void *arg)
     if (t->news)
         l4_signal(t->server, 0); /* its capability's badge says who */
     t->news = false;
+    ds_terminal_signal(&t->terminal);
     vm_devices_signal(&t->devices);
     vm_screen_signal(&t->screen);
 }
@@ -130,6 +134,8 @@ int main(void)
 
     if (!ring || !wake || rw->bytes != rx->bytes || !ds_ring_open_client(&task.ring, (void *)ring->va, ring->bytes))
         refuse("the image gives this guest's task no usable console ring, wake notification or code cache; build it again");
+    if (!ds_terminal_open(&task.terminal))
+        refuse("the image gives this guest's task a terminal that cannot be used; build it again");
     task.server = ring->slot;
     struct xl_l4_config config = {
         .vm = {

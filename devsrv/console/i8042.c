@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* The PC's keyboard controller (i8042.h). */
+#include "i8042.h"
+
+#include "port_io.h"
+
+enum { PORT_DATA = 0x60, PORT_STATUS = 0x64, PORT_COMMAND = 0x64 };
+enum { STATUS_OUTPUT = 1, STATUS_INPUT = 2, STATUS_MOUSE = 0x20 };
+enum { COMMAND_READ = 0x20, COMMAND_WRITE = 0x60, COMMAND_MOUSE_OFF = 0xa7, COMMAND_KEYBOARD_ON = 0xae };
+enum { MODE_INTERRUPT = 1, MODE_MOUSE_INTERRUPT = 2, MODE_KEYBOARD_OFF = 0x10, MODE_TRANSLATE = 0x40 };
+enum { KEYBOARD_LEDS = 0xed, KEYBOARD_ACK = 0xfa, KEYBOARD_RESEND = 0xfe };
+enum { TRIES = 2000, STALE_MAX = 64 }; /* a try is one port access, about 1 us */
+
+static bool ready_to_write(void)
+{
+    for (unsigned i = 0; i < TRIES; i++) {
+        if (!(port_read8(PORT_STATUS) & STATUS_INPUT)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool put(uint16_t port, uint8_t byte)
+{
+    bool is_ready = ready_to_write();
+    if (is_ready) {
+        port_write8(port, byte);
+    }
+    return is_ready;
+}
+
+static bool get(uint8_t *byte)
+{
+    for (unsigned i = 0; i < TRIES; i++) {
+        if (port_read8(PORT_STATUS) & STATUS_OUTPUT) {
+            *byte = port_read8(PORT_DATA);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool i8042_open(void)
+{
+    uint8_t mode = 0;
+    if (!put(PORT_COMMAND, COMMAND_MOUSE_OFF)) {
+        return false;
+    }
+    for (unsigned i = 0; i < STALE_MAX && port_read8(PORT_STATUS) & STATUS_OUTPUT; i++) {
+        port_read8(PORT_DATA);
+    }
+    if (!put(PORT_COMMAND, COMMAND_READ) || !get(&mode)) {
+        return false;
+    }
+    mode = (uint8_t)((mode | MODE_INTERRUPT) & ~(MODE_MOUSE_INTERRUPT | MODE_KEYBOARD_OFF | MODE_TRANSLATE));
+    return put(PORT_COMMAND, COMMAND_WRITE) && put(PORT_DATA, mode) && put(PORT_COMMAND, COMMAND_KEYBOARD_ON);
+}
+
+bool i8042_read(uint8_t *byte)
+{
+    for (unsigned i = 0; i < STALE_MAX; i++) {
+        uint8_t status = port_read8(PORT_STATUS);
+        if (!(status & STATUS_OUTPUT)) {
+            return false;
+        }
+        *byte = port_read8(PORT_DATA);
+        if (!(status & STATUS_MOUSE) && *byte != KEYBOARD_ACK && *byte != KEYBOARD_RESEND) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The keyboard answers the command before it takes the argument; a key that comes between is lost, as it is while anybody sets the locks. */
+void i8042_leds(uint8_t leds)
+{
+    uint8_t answer = 0;
+    if (put(PORT_DATA, KEYBOARD_LEDS) && get(&answer) && answer == KEYBOARD_ACK && put(PORT_DATA, leds)) {
+        get(&answer);
+    }
+}
