@@ -112,7 +112,8 @@ def test_terminals_are_shown_and_keys_reach_the_visible_guest_only(
     wait_for_row(talk, monitor, r"^sparc$")
     wait_for_row(talk, monitor, r"^.F1 log .F2 rt .F3 leon0$")
     width, height, pixels = monitor.picture(tmp_path / "screen.ppm")
-    bottom = {bytes(byte & 0xF0 for byte in pixels[at : at + 3]) for at in range((height - 1) * width * 3, height * width * 3, 3)}
+    places = range((height - 1) * width * 3, height * width * 3, 3)
+    bottom = {bytes(byte & 0xF0 for byte in pixels[at : at + 3]) for at in places}
     assert {b"\xa0\xa0\xa0", b"\x00\x00\xa0"} <= bottom, "grey, and blue behind the visible terminal's name"
 
 
