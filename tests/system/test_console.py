@@ -121,13 +121,12 @@ def test_a_server_that_starts_anew_shows_what_was_there_and_takes_keys(board: tu
     talk, monitor = board
     monitor.command(f"sendkey {GUEST}")
     monitor.type("uname -m\n")
-    wait_for_row(talk, monitor, r"^sparc$")
+    talk.wait(lambda: monitor.rows()[-3:-1] == ["sparc", "#"], 60.0, "the prompt on the display")
     rows = monitor.rows()[:-1]
     assert talk.task("console", wire.TaskAction.RESTART) is wire.ReplyStatus.OK
     wait_for_row(talk, monitor, r"console: started anew")  # the log's terminal is the first that it shows
     monitor.command(f"sendkey {GUEST}")
-    wait_for_row(talk, monitor, r"^sparc$")
-    assert monitor.rows()[:-1] == rows
+    talk.wait(lambda: monitor.rows()[:-1] == rows, 60.0, "what was shown")
     seen = len(talk.text["leon0"])
     monitor.type("uname -r\n")
     talk.wait_for("leon0", rb"uname -r\r\n\d", 60.0, seen)
