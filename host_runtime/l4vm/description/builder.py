@@ -103,10 +103,11 @@ class TableBuilder:
         """Tell a task of something by name."""
         self.arguments.setdefault(task, []).append(Argument(kind, name, **values))
 
-    def give_memory(self, task: int, name: str, memory: int, va: int, rights: int) -> None:
-        """Map a memory object and tell the task where."""
+    def give_memory(self, task: int, name: str, memory: int, va: int, rights: int, own: bool = False) -> None:
+        """Map a memory object and tell the task where; `own`: it may map it elsewhere as well."""
         self.map(task, memory, va, rights)
-        self.argument(task, ArgKind.MEMORY, name, va=va, bytes=self.bytes_of(memory))
+        slot = self.cap(task, st.CapKind.MEMORY, memory, rights) if own else 0
+        self.argument(task, ArgKind.MEMORY, name, slot=slot, va=va, bytes=self.bytes_of(memory))
 
     def finish(self) -> st.SystemTable:
         """Pack the arguments of all tasks and return the table."""

@@ -228,16 +228,20 @@ class _Resolver:
 
     def _guest(self, guest: Guest) -> int:
         t, image = self.t, self.guests[guest.name]
-        task = self._program_task(guest.name, "vm", st.TaskKind.GUEST, guest.restart, guest.channel, guest.share)
+        tables = page_up(guest.ram_mib * MIB // 256)  # a table for every 2 MiB of RAM, in two windows
+        task = self._program_task(
+            guest.name, "vm", st.TaskKind.GUEST, guest.restart, guest.channel, guest.share, tables
+        )
         ram = t.memory(f"{guest.name}.ram", guest.ram_mib * MIB, st.MemoryFlags.LARGE)
         for segment in image.executable.segments:
             if segment.data:
                 t.load(ram, segment.pa - image.ram_base, segment.data)
         code = t.memory(f"{guest.name}.code", guest.code_cache_mib * MIB, st.MemoryFlags.LARGE)
-        t.give_memory(task, "ram", ram, RAM_VA, RW)
+        arena = t.memory(f"{guest.name}.arena", image.arena_bytes, st.MemoryFlags.LARGE)
+        t.give_memory(task, "ram", ram, RAM_VA, RW, own=True)
         t.give_memory(task, "code_rw", code, CODE_RW_VA, RW)
         t.give_memory(task, "code_rx", code, CODE_RX_VA, Rights.READ | Rights.EXEC | Rights.EXEC_VIEW)
-        t.give_memory(task, "arena", t.memory(f"{guest.name}.arena", image.arena_bytes), ARENA_VA, RW)
+        t.give_memory(task, "arena", arena, ARENA_VA, RW, own=True)
         if guest.screen:
             screen = t.memory(f"{guest.name}.screen", SCREEN_BYTES, st.MemoryFlags.KEEP)
             t.give_memory(task, "screen", screen, SCREEN_VA, RW)

@@ -29,7 +29,7 @@ class ArgKind(IntEnum):
     """What an argument is."""
 
     CAP = 0  # slot
-    MEMORY = 1  # va, bytes, mapped with the rights the image grants
+    MEMORY = 1  # va, bytes, mapped with the rights the image grants; slot: its capability, 0: none
     RING = 2  # va, bytes: one ring pair; slot: notification of the other side; value: channel number | kind << 8
     VALUE = 3  # value
     TEXT = 4  # va, bytes: text in this block, with a NUL behind it that `bytes` does not count

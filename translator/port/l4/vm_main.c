@@ -4,12 +4,14 @@
  *
  * Arguments (formats/args.py): MEMORY ram (with the guest's program in it), code_rw, code_rx, arena, wake_word; CAP wake; RING console, terminal (may be missing); TEXT machine;
  * RING disk0.., net0.. and TEXT disk0.. for the disks and networks it has (vm_devices.h); MEMORY screen and RING keys for its screen and keyboard (vm_screen.h);
- * VALUE entry, time, ns_per_insn. The task holds nothing else but its supervisor's endpoint, so a guest that takes the translator over has gained its own RAM.
+ * VALUE entry, time, ns_per_insn. ram and arena come with capabilities to their memory, for windows. The task holds nothing else but its supervisor's endpoint, so a guest
+ * that takes the translator over has gained its own RAM.
  */
 #include "devsrv/args.h"
 #include "devsrv/ring.h"
 #include "devsrv/supervisor.h"
 #include "devsrv/terminal.h"
+#include "devsrv/text.h"
 #include "l4/l4.h"
 #include "vm_devices.h"
 #include "vm_screen.h"
@@ -107,6 +109,28 @@ static bool is_emulated(void)
     return b == 0x54474354 && c == 0x43544743 && d == 0x47435447; /* "TCGTCGTCGTCG" */
 }
 
+/* What the machine did, for whoever compares: the last line before its end. */
+static void log_counters(struct xl_vm *vm)
+{
+    struct xl_stats s;
+    char line[DS_LOG_BYTES];
+    struct ds_text t = ds_text_on(line, sizeof line);
+
+    xl_stats_get(vm, &s);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counters[] = {
+        {"guest instructions ", s.insns}, {", through windows ", s.direct_made}, {", windows mapped ", s.windows_mapped}, {", dropped ", s.windows_dropped},
+        {", faults in them ", s.direct_faults}, {", TLB misses ", s.tlb_misses}, {", devices ", s.mmio}, {", interrupts ", s.interrupts},
+    };
+    for (unsigned i = 0; i < sizeof counters / sizeof counters[0]; i++) {
+        ds_text_put(&t, counters[i].name);
+        ds_text_dec(&t, counters[i].value);
+    }
+    ds_log(line);
+}
+
 static _Noreturn void refuse(const char *text)
 {
     ds_log(text);
@@ -151,6 +175,8 @@ int main(void)
         .code_rx = (uint8_t *)rx->va,
         .arena = (void *)arena->va,
         .arena_bytes = arena->bytes,
+        .ram_slot = ram->slot,
+        .arena_slot = arena->slot,
         .notification = wake->slot,
         .word = (const uint64_t *)word->va,
         .arg = &task,
@@ -175,5 +201,6 @@ int main(void)
         refuse(error);
     int code = xl_l4_run(&port, ds_args_value("entry", 0));
     slice_end(&task);
+    log_counters(port.vm);
     ds_exit(code);
 }

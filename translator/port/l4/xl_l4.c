@@ -66,7 +66,7 @@ static bool screen_wanted(void *arg)
 
 bool xl_l4_create(struct xl_l4 *l, const struct xl_l4_config *config, char *error, size_t error_bytes)
 {
-    *l = (struct xl_l4){.config = *config};
+    *l = (struct xl_l4){.config = *config, .windows = {.ram = config->ram_slot, .arena = config->arena_slot}};
     struct xl_port port = {
         .arg = l,
         .clock_ns = clock_ns,
@@ -85,8 +85,13 @@ bool xl_l4_create(struct xl_l4 *l, const struct xl_l4_config *config, char *erro
         .screen_wanted = screen_wanted,
     };
     memcpy(port.disk_data, config->disk_data, sizeof port.disk_data);
+    windows_offer(&l->windows, &port);
     l->vm = xl_create(&config->vm, &port, error, error_bytes);
-    return l->vm != NULL;
+    if (!l->vm)
+        return false;
+    if (port.window_map)
+        windows_enter(&l->windows, l->vm);
+    return true;
 }
 
 /* Offer input to the guest; what its FIFO does not take stays for the next slice. Did it take any? */

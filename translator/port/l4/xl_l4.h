@@ -9,6 +9,7 @@
 #ifndef XL_L4_H
 #define XL_L4_H
 
+#include "windows.h"
 #include "xl/xl.h"
 
 struct xl_l4_config {
@@ -16,6 +17,7 @@ struct xl_l4_config {
     uint8_t *ram, *code_rw, *code_rx; /* page aligned; vm.ram_bytes, vm.code_bytes long */
     void *arena;                      /* xl_arena_bytes(&vm) or more, zeroed */
     uint64_t arena_bytes;
+    uint32_t ram_slot, arena_slot;    /* of their memory objects, for windows; 0: none */
     uint32_t notification;            /* its slot */
     const uint64_t *word;             /* its word, mapped read-only */
     void *arg;
@@ -37,6 +39,7 @@ enum { XL_L4_PENDING_BYTES = 256 };
 struct xl_l4 {
     struct xl_l4_config config;
     struct xl_vm *vm;
+    struct windows windows;
     uint8_t pending[XL_L4_PENDING_BYTES]; /* input that the guest's FIFO had no room for */
     unsigned pending_count;
 };
