@@ -86,8 +86,8 @@ def _image_text(text: str, machine: str, kernel: Path, operation: Operation, cou
     return head + "[[guest]]" + "\n".join(lines) + "\n"
 
 
-class BoardBench:
-    """The image's programs and the counting plugin, ready for runs of one guest machine.
+class CountedBoard:
+    """A built image's programs and the counting plugin, ready for runs of one guest machine.
 
     Args:
         root: the checkout.
@@ -96,7 +96,7 @@ class BoardBench:
         scratch: a folder that exists.
 
     Raises:
-        L4vmError: a tool is missing, or something does not build.
+        L4vmError: a tool is missing, or the plugin does not build.
     """
 
     def __init__(self, root: Path, programs: Path, machine: str, scratch: Path) -> None:
@@ -104,9 +104,6 @@ class BoardBench:
         self._home = scratch / f"board-{machine}"
         self._image = self._home / "images" / "io"
         self._image.mkdir(parents=True)
-        for source in (root / "images" / "io").glob("*.c"):
-            shutil.copy(source, self._image)
-        (self._image / "initrd").write_bytes(initrd_of(machine, self._home))
         self._plugin = self._home / "counter.so"
         words = ["gcc", "-O2", "-shared", "-fPIC", str(SOURCES / "counter.c"), "-o", str(self._plugin)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -130,24 +127,46 @@ class BoardBench:
         target.write_text("".join(lines))
         return target
 
-    def _pack(self, operation: Operation, count: int) -> Manifest:
-        files = build_guest(f"{self._machine}-linux")
-        text = (self._root / "images/io/image.toml").read_text()
-        (self._image / "image.toml").write_text(_image_text(text, self._machine, files.vmlinux, operation, count))
+    def _packed(self, text: str) -> Manifest:
+        """Pack an image of this description."""
+        (self._image / "image.toml").write_text(text)
         out = self._home / "out"
         board = self._root / "boards/x86-embedded.toml"
         pack(Inputs(board, self._image / "image.toml", self._programs, self._programs / "kernel.elf", out))
         return Manifest.load(out / "manifest.json")
 
-    def _counts(self, operation: Operation, count: int) -> dict[str, int]:
-        """Run the board until it rests; return the instructions of each part."""
-        manifest = self._pack(operation, count)
+    def _run(self, manifest: Manifest, last_words: bytes) -> tuple[dict[str, bytes], dict[str, int]]:
+        """Run the board until it rests; return what its channels said, and the instructions of each part."""
         out = self._home / "counts"
         plugin = ("-plugin", f"{self._plugin},programs={self._pieces},out={out}")
         manifest = replace(manifest, extra=(*manifest.extra, *plugin))
         path, inbox, boot = str(self._home / "line"), Inbox(), Boot(icount=True)
         with Qemu(command_line(manifest, boot, path), path, inbox) as qemu:
-            said, found = _until_rest(Connection(qemu.line, time.monotonic(), boot.preset), inbox, out)
+            return _until_rest(Connection(qemu.line, time.monotonic(), boot.preset), inbox, out, last_words)
+
+
+class BoardBench(CountedBoard):
+    """The image's Linux whose only process does one thing often; arguments as above.
+
+    Raises:
+        L4vmError: a tool is missing, or something does not build.
+    """
+
+    def __init__(self, root: Path, programs: Path, machine: str, scratch: Path) -> None:
+        super().__init__(root, programs, machine, scratch)
+        for source in (root / "images" / "io").glob("*.c"):
+            shutil.copy(source, self._image)
+        (self._image / "initrd").write_bytes(initrd_of(machine, self._home))
+
+    def _pack(self, operation: Operation, count: int) -> Manifest:
+        files = build_guest(f"{self._machine}-linux")
+        text = (self._root / "images/io/image.toml").read_text()
+        return self._packed(_image_text(text, self._machine, files.vmlinux, operation, count))
+
+    def _counts(self, operation: Operation, count: int) -> dict[str, int]:
+        """Run the board until it rests; return the instructions of each part."""
+        text, found = self._run(self._pack(operation, count), _LAST_WORDS)
+        said = text["guest"].decode(errors="replace")
         if f"{operation.name} ok {count}" not in said:
             raise L4vmError(f"the guest did not say '{operation.name} ok {count}' but {said[-200:]!r}", "", exit_code=1)
         return found
@@ -167,8 +186,10 @@ class BoardBench:
         return Cost(parts, round(statistics.median(sum(one.values()) for one in found)))
 
 
-def _until_rest(connection: Connection, inbox: Inbox, counts: Path) -> tuple[str, dict[str, int]]:
-    """Carry the line until the guest's task ended and the counts stand still; return what the guest said and them.
+def _until_rest(
+    connection: Connection, inbox: Inbox, counts: Path, last_words: bytes
+) -> tuple[dict[str, bytes], dict[str, int]]:
+    """Carry the line until the guest's task ended and the counts stand still; return what was said and them.
 
     The board's last words come while it still works; after them nothing more is sent to it.
     """
@@ -177,7 +198,7 @@ def _until_rest(connection: Connection, inbox: Inbox, counts: Path) -> tuple[str
     seen: tuple[int, ...] = ()
     while True:
         now = time.monotonic()
-        has_ended = b"guest: stays stopped\r\n" in text["log"] and b"\n" in text["guest"].partition(_LAST_WORDS)[2]
+        has_ended = b"guest: stays stopped\r\n" in text["log"] and b"\n" in text["guest"].partition(last_words)[2]
         with contextlib.suppress(queue.Empty):
             item = inbox.get(timeout=0.02)
             if isinstance(item, Received) and not has_ended:
@@ -194,7 +215,7 @@ def _until_rest(connection: Connection, inbox: Inbox, counts: Path) -> tuple[str
         if not seen or not has_ended or not is_still:
             seen, since = found, now
         elif now - since > _REST_S:
-            return text["guest"].decode(errors="replace"), dict(zip(_CLASSES, seen, strict=False))
+            return text, dict(zip(_CLASSES, seen, strict=False))
         if now - began > _TIMEOUT_S:
             sentence = f"the board did not come to rest in {_TIMEOUT_S:g} s"
             raise L4vmError(sentence, f"its guest said {text['guest'][-200:]!r}", 4)

@@ -4,6 +4,7 @@
     l4vm bench translator                             everything, here and in QEMU
     l4vm bench translator --json FILE                 the rows, and a chart of them beside: FILE with .svg
     l4vm bench translator --guest leon3 --only crc    --guest, --kind and --only may be given again
+    l4vm bench translator --board                     bare programs on the board: host instructions, counted
     l4vm bench io --json FILE                         consoles, disks and networks: on the board and on the workstation
 
 Every result is checked; a wrong one ends the run.
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from l4vm.bench import io as io_rows
-from l4vm.bench import io_board
+from l4vm.bench import io_board, translator_board
 from l4vm.bench.breakdown import PARTS
 from l4vm.bench.chart import draw
 from l4vm.bench.programs import MACHINES
@@ -88,6 +89,35 @@ def grouped(rows: list[Row]) -> list[Row]:
     return out
 
 
+def show_board(rows: list[translator_board.BoardRow]) -> None:
+    """Print host instructions for each guest instruction, and for each slow event."""
+    table = Table()
+    for number, name in enumerate(
+        ("guest", "kind", "benchmark", *translator_board.PARTS, "total", "each event", "through windows")
+    ):
+        table.add_column(name, justify="left" if number < 3 else "right", no_wrap=True)
+    for row in rows:
+        parts = (f"{row.parts[part]:.2f}" for part in translator_board.PARTS)
+        event = "" if row.event is None else f"{row.event:,}"
+        table.add_row(
+            row.guest, row.kind, row.benchmark, *parts, f"{row.total:.2f}", event, f"{row.through_windows:,}"
+        )
+    screen().print(table)
+
+
+def _on_board(guests: list[str], names: list[str], share: int) -> list[translator_board.BoardRow]:
+    if not names:
+        raise L4vmError("no entry is left for the board", "--board runs bare programs: kinds cpu and slow")
+    root = tree_root()
+    board = board_of(root, "io", None)
+    build(root, board, "io", "release")
+    programs, rows = root / "build" / f"{board}-io-release" / "bin", []
+    for row in translator_board.measure(root, programs, guests, names, share):
+        click.echo(f"{row.guest} {row.benchmark}: {row.total:.2f}", err=True)
+        rows.append(row)
+    return rows
+
+
 @command.command()
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the rows here, a chart beside.")
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 100), help="Runs of each.")
@@ -95,6 +125,8 @@ def grouped(rows: list[Row]) -> list[Row]:
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only entries of this kind.")
 @click.option("--guest", "guests", multiple=True, type=click.Choice(list(MACHINES)), help="Only this guest.")
 @click.option("--breakdown", is_flag=True, help="One more run of each of ours: where its time goes.")
+@click.option("--board", "on_board", is_flag=True, help="Count host instructions on the board instead.")
+@click.option("--share", default=4, show_default=True, type=click.IntRange(1, 1000), help="On the board: do one in so many.")
 def translator(
     json_path: Path | None,
     runs: int,
@@ -102,17 +134,28 @@ def translator(
     kinds: tuple[str, ...],
     guests: tuple[str, ...],
     breakdown: bool,
+    on_board: bool,
+    share: int,
 ) -> None:
     """Time guest programs in the translator and in QEMU, alternating.
 
     cpu: bare programs that compute. system: Linux that boots, forks, maps ... slow: bare programs
-    that repeat one slow event. Above 1 in `ratio` we are faster.
+    that repeat one slow event. Above 1 in `ratio` we are faster. With --board the bare programs run once
+    on the board, in counted time: host instructions for each guest instruction, and for each slow event.
     """
     names = [name for name in only or entry_names() if not kinds or entry_kind(name) in kinds]
     if not names:
         raise L4vmError("no entry is left", "--only and --kind exclude each other here")
     if json_path and json_path.suffix == ".svg":
         raise L4vmError(f"--json {json_path}: the chart would replace it", "give it another suffix, such as .json")
+
+    if on_board:
+        bare = [name for name in names if entry_kind(name) != "system"]
+        counted = _on_board(list(guests or MACHINES), bare, share)
+        show_board(counted)
+        if json_path:
+            json_path.write_text(translator_board.to_json(counted), encoding="utf-8")
+        return
 
     def say(row: Row) -> None:
         click.echo(f"{row.guest} {row.benchmark}: {row.ratio:.2f}", err=True)
