@@ -22,7 +22,7 @@ LIBL4 = {"memcpy", "memmove", "memset", "memcmp"}
 def test_core_and_board_port_need_only_memory_functions(tmp_path: Path) -> None:
     write_decoders(tmp_path)
     files = [path for path in sources() if "port" not in path.parts]
-    files.append(TRANSLATOR / "port/l4/xl_l4.c")
+    files += [TRANSLATOR / "port/l4" / name for name in ("xl_l4.c", "windows.c", "windows_upcall.S")]
     include = [tmp_path, TRANSLATOR, TRANSLATOR / "include", ROOT / "kernel/include", ROOT / "kernel/user/include"]
     objects = []
     for number, path in enumerate(files):

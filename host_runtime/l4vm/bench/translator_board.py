@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from l4vm.bench.io_board import CountedBoard
 from l4vm.bench.programs import build_native, build_program, kind_of, program_names
@@ -59,7 +60,11 @@ def _rounds(elf: Path) -> int:
     """Return the program's own constant."""
     with elf.open("rb") as file:
         parsed = ELFFile(file)
-        symbol = parsed.get_section_by_name(".symtab").get_symbol_by_name("bench_rounds")[0]
+        table = parsed.get_section_by_name(".symtab")
+        found = table.get_symbol_by_name("bench_rounds") if isinstance(table, SymbolTableSection) else None
+        if not found:
+            raise L4vmError(f"{elf}: there is no symbol bench_rounds", "link it with tests/bench/programs/main.c", 1)
+        symbol = found[0]
         section = parsed.get_section(symbol["st_shndx"])
         at = symbol["st_value"] - section["sh_addr"]
         return int.from_bytes(section.data()[at : at + 4], "little" if parsed.little_endian else "big")

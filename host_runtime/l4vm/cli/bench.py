@@ -126,7 +126,7 @@ def _on_board(guests: list[str], names: list[str], share: int) -> list[translato
 @click.option("--guest", "guests", multiple=True, type=click.Choice(list(MACHINES)), help="Only this guest.")
 @click.option("--breakdown", is_flag=True, help="One more run of each of ours: where its time goes.")
 @click.option("--board", "on_board", is_flag=True, help="Count host instructions on the board instead.")
-@click.option("--share", default=4, show_default=True, type=click.IntRange(1, 1000), help="On the board: do one in so many.")
+@click.option("--share", default=4, show_default=True, type=click.IntRange(1, 1000), help="Do one in so many: --board.")
 def translator(
     json_path: Path | None,
     runs: int,

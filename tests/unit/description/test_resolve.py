@@ -157,6 +157,19 @@ def test_faults_and_reports_come_with_the_tasks_number(whole: Resolved) -> None:
         assert (own.object, own.badge, own.rights) == (endpoint, task(whole, name), Rights.WRITE)
 
 
+def test_guest_may_map_its_own_memory_again_and_no_others(whole: Resolved) -> None:
+    held = [(c.task, c.object, c.rights) for c in whole.table.cap if c.kind is st.CapKind.MEMORY]
+    expected = []
+    for name in ("leon0", "leon1"):
+        own = arguments(whole, name)
+        for what in ("ram", "arena"):
+            record = cap(whole, name, own[ArgKind.MEMORY, what].slot)
+            assert whole.table.memory[record.object].name == f"{name}.{what}"
+            assert whole.table.memory[record.object].flags & st.MemoryFlags.LARGE
+            expected.append((task(whole, name), record.object, Rights.READ | Rights.WRITE))
+    assert held == expected
+
+
 def test_server_owns_its_device_and_nobody_else_does(whole: Resolved) -> None:
     server = arguments(whole, "serial")
     assert whole.table.ioport == (st.IoportRecord(0x3F8, 8),)
