@@ -2,8 +2,8 @@
 /*
  * The console server: the board's display and keyboard, shared by terminals. The visible terminal's rows that changed are drawn, and keys go to the visible terminal only.
  *
- * Arguments: RING, one per client (devsrv/terminal.h; value: the terminal's number, and whether keys go to this client); TEXT "0", "1".. the terminals' names; VALUE "layout";
- * MEMORY "display", "terminals" (struct shown for each terminal, zeroed at power on); CAP "irq", "wake", "supervisor".
+ * Arguments: RING, one per client (devsrv/terminal.h; value: the terminal's number, and whether keys go to this client); TEXT "0", "1".. the terminals' names (value: the task's index, 0 for none); VALUE "layout";
+ * MEMORY "states" (root's: a byte for each task, link_task_state), "display", "terminals" (struct shown for each terminal, zeroed at power on); CAP "irq", "wake", "supervisor".
  * Wake word: bit 0 the keyboard's interrupt, bit 1 + n the client of ring n.
  *
  * Alt-F1.. and Alt with arrows switch, Shift with page up and down looks back. The bottom row names the terminals; a star stands before one that got output since it was looked at.
@@ -17,6 +17,7 @@
 #include "i8042.h"
 #include "keyboard.h"
 #include "l4/l4.h"
+#include "system_table_gen.h"
 #include "terminal.h"
 #include "vga.h"
 
@@ -53,6 +54,8 @@ struct console {
     uint32_t irq;
     volatile uint16_t *display;
     uint8_t *terminals;
+    const uint8_t *states;
+    uint8_t task[TERMINALS_MAX], state[TERMINALS_MAX]; /* whose state is shown, 0: nobody's; and as it was drawn */
     unsigned count, clients;
     struct client client[CLIENTS_MAX];
     bool has_news[TERMINALS_MAX]; /* output that nobody looked at */
@@ -178,6 +181,20 @@ static bool client_turn(struct console *c, unsigned n, uint64_t *signals)
     return got == PIECE;
 }
 
+/* By link_task_state; a running task needs no word. */
+static const char *const state_names[] = {"", " paused", " stopped", " faulted", " ended"};
+
+static void states_look(struct console *c)
+{
+    for (unsigned n = 0; n < c->count; n++) {
+        uint8_t state = c->task[n] ? __atomic_load_n(&c->states[c->task[n]], __ATOMIC_RELAXED) : 0;
+        if (state != c->state[n] && state < sizeof state_names / sizeof *state_names) {
+            c->state[n] = state;
+            c->is_status_old = true;
+        }
+    }
+}
+
 static void draw_status(struct console *c)
 {
     char line[VGA_COLUMNS + 1], number[4];
@@ -192,6 +209,7 @@ static void draw_status(struct console *c)
         ds_text_dec(&t, n + 1);
         ds_text_char(&t, ' ');
         ds_text_put(&t, ds_args_text(number));
+        ds_text_put(&t, state_names[c->state[n]]);
         ds_text_char(&t, ' ');
         to = n == c->visible ? (unsigned)(t.at - t.start) : to;
     }
@@ -229,6 +247,7 @@ static bool console_turn(void *arg, uint64_t word, uint64_t *signals)
     for (unsigned n = 0; n < c->clients; n++) {
         is_more = client_turn(c, n, signals) || is_more;
     }
+    states_look(c);
     draw(c);
     return is_more;
 }
@@ -239,7 +258,7 @@ static void *memory(const char *name, uint64_t bytes)
 {
     const struct arg_entry *arg = ds_args_find(ARG_KIND_MEMORY, name);
     if (!arg || arg->bytes < bytes) {
-        ds_server_fail("an argument MEMORY display or terminals is missing or too small");
+        ds_server_fail("an argument MEMORY display, states or terminals is missing or too small");
     }
     return (void *)(uintptr_t)arg->va;
 }
@@ -248,6 +267,11 @@ static void terminals_open(struct console *c)
 {
     for (unsigned n = 0; n < c->count; n++) {
         struct shown *s = shown(c, n);
+        char number[4];
+        struct ds_text text = ds_text_on(number, sizeof number);
+        ds_text_dec(&text, n);
+        const struct arg_entry *name = ds_args_find(ARG_KIND_TEXT, number);
+        c->task[n] = (uint8_t)(name && name->value < SYS_TASKS_MAX ? name->value : 0);
         if (!is_sound(s)) {
             terminal_open(&s->terminal, s->cells, VGA_COLUMNS, ROWS, HISTORY);
             s->magic = SHOWN_MAGIC;
@@ -282,6 +306,7 @@ int main(void)
     clients_open(c);
     c->display = memory("display", VGA_BYTES);
     c->terminals = memory("terminals", (uint64_t)c->count * SHOWN_BYTES);
+    c->states = memory("states", SYS_TASKS_MAX);
     terminals_open(c);
     keyboard_open(&c->keyboard, KEYBOARD_SET_2, ds_args_value("layout", 0) == KEYBOARD_JP ? KEYBOARD_JP : KEYBOARD_US);
     if (!i8042_open()) {

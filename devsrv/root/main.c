@@ -83,6 +83,9 @@ int main(void)
     root.has_log = ring_open("log", &root.log, &root.log_server);
     root.has_management = ring_open("management", &root.management, &root.management_server);
     ds_terminal_open(&root.terminal);
+    const struct arg_entry *states = ds_args_find(ARG_KIND_MEMORY, "states");
+    if (states && states->bytes >= MAX_TASK)
+        root.states = (uint8_t *)states->va;
     if (l4_reply_create(K_SLOT_SELF, SLOT_REPLY) != K_OK)
         root_fail("reply object", 0, K_NO_MEMORY);
     build_start();

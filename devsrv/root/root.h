@@ -68,6 +68,7 @@ struct root {
     uint32_t endpoint, wake;           /* slots */
     struct ds_ring_pair log, management;
     struct ds_terminal terminal;       /* the log again, on the board's screen */
+    uint8_t *states;                   /* each task's state, for the console server; NULL without one */
     uint32_t log_server, management_server; /* notifications of the rings' server */
     bool has_log, has_management;
     uint64_t log_lost;                 /* lines */

@@ -78,16 +78,27 @@ static enum k_status resume(uint32_t thread)
     return l4_thread_resume(thread);
 }
 
+/* The console's bottom row shows it. */
+static void task_state_set(uint32_t task, enum task_state state)
+{
+    root.task[task].state = state;
+    if (!root.states)
+        return;
+    __atomic_store_n(&root.states[task], (uint8_t)state, __ATOMIC_RELAXED);
+    root.terminal.news = true;
+    ds_terminal_signal(&root.terminal);
+}
+
 void task_stop(uint32_t task, enum task_state state)
 {
     threads_each(task, stop);
-    root.task[task].state = state;
+    task_state_set(task, state);
 }
 
 void task_pause(uint32_t task, bool pause)
 {
     threads_each(task, pause ? stop : resume);
-    root.task[task].state = pause ? TASK_PAUSED : TASK_RUNNING;
+    task_state_set(task, pause ? TASK_PAUSED : TASK_RUNNING);
 }
 
 static bool is_mapped(uint32_t task, uint32_t memory)
@@ -126,7 +137,7 @@ void task_restart(uint32_t task)
         if (t->task == task)
             l4_thread_start(SLOT_THREAD + i, t->entry, t->stack_top, t->argument);
     }
-    root.task[task].state = TASK_RUNNING;
+    task_state_set(task, TASK_RUNNING);
     log_task(task, "started anew");
 }
 

@@ -130,3 +130,14 @@ def test_a_server_that_starts_anew_shows_what_was_there_and_takes_keys(board: tu
     seen = len(talk.text["leon0"])
     monitor.type("uname -r\n")
     talk.wait_for("leon0", rb"uname -r\r\n\d", 60.0, seen)
+
+
+def test_the_bottom_row_says_what_became_of_a_guest(board: tuple[Talk, Monitor]) -> None:
+    talk, monitor = board
+    wait_for_row(talk, monitor, r"^ F1 log .F2 rt .F3 leon0$")
+    assert talk.task("leon0", wire.TaskAction.PAUSE) is wire.ReplyStatus.OK
+    wait_for_row(talk, monitor, r"^ F1 log .F2 rt .F3 leon0 paused$")
+    assert talk.task("leon0", wire.TaskAction.RESUME) is wire.ReplyStatus.OK
+    wait_for_row(talk, monitor, r"^ F1 log .F2 rt .F3 leon0$")
+    assert talk.task("leon0", wire.TaskAction.STOP) is wire.ReplyStatus.OK
+    wait_for_row(talk, monitor, r"^ F1 log .F2 rt .F3 leon0 stopped$")

@@ -42,7 +42,8 @@ BLOCK_BYTES, NET_BYTES = 0x41000, 0x32000  # struct ds_block_memory, struct ds_n
 SCREEN_BYTES = 0x301000  # devsrv/screen.h
 NETS_BEHIND, OWN_BEHIND = 0x8000_0000, 0x1_0000_0000
 SECTOR = 512
-DISPLAY_VA, TERMINALS_VA, SCREEN_BEHIND = 0x20_0060_0000, 0x20_0080_0000, 0x1_8000_0000
+DISPLAY_VA, TERMINALS_VA, STATES_VA = 0x20_0060_0000, 0x20_0080_0000, 0x20_0200_0000
+SCREEN_BEHIND = 0x1_8000_0000
 DISPLAY_BASE, DISPLAY_BYTES = 0xB8000, 0x1000  # of a PC's text mode
 SHOWN_BYTES, TERMINAL_OUT, HEARS = 0x48000, 32768, 0x100  # devsrv/console/main.c, devsrv/terminal.h
 RING_PAGE, RING_OUT, RING_IN = 4096, 65536, 4096
@@ -283,8 +284,12 @@ class _Resolver:
             number, "terminals", t.memory("terminals", len(names) * SHOWN_BYTES, st.MemoryFlags.KEEP), TERMINALS_VA, RW
         )
         t.argument(number, ArgKind.VALUE, "layout", value=LAYOUTS.index(server.layout))
+        states = t.memory("states", 4096, st.MemoryFlags.KEEP)
+        t.give_memory(0, "states", states, STATES_VA, RW)
+        t.give_memory(number, "states", states, STATES_VA, Rights.READ)
         for n, name in enumerate(names):
-            t.argument(number, ArgKind.TEXT, str(n), text=name)
+            task = guests[n - first][1] if n >= first else 0
+            t.argument(number, ArgKind.TEXT, str(n), text=name, value=task)
         for n, (name, client, value) in enumerate(clients):
             va, size = QUEUES_VA + SCREEN_BEHIND + n * QUEUE_STRIDE, RING_PAGE + TERMINAL_OUT + RING_IN
             memory = self._shared(number, client, (f"{name}.terminal", "terminal"), va, size, 2 << n, value)
