@@ -297,10 +297,8 @@ static void clients_open(struct console *c)
     }
 }
 
-int main(void)
+static void console_open(struct console *c)
 {
-    static struct console console;
-    struct console *c = &console;
     ds_server_open(&c->server);
     c->irq = ds_server_cap("irq", "the argument CAP irq is missing");
     clients_open(c);
@@ -313,5 +311,11 @@ int main(void)
         ds_log("the keyboard controller does not answer; terminals are shown, keys are not taken");
     }
     show(c, 0);
-    ds_server_run(&c->server, WAKE_IRQ, console_turn, c);
+}
+
+int main(void)
+{
+    static struct console console;
+    console_open(&console);
+    ds_server_run(&console.server, WAKE_IRQ, console_turn, &console);
 }

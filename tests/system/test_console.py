@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 
 from l4vm.console.qemu import Boot, Manifest, Qemu, command_line
+from l4vm.exit_codes import ExitCode
 from l4vm.formats import link as wire
 from l4vm.link.line import Inbox
-from tests.system.conftest import Talk
+from tests.system.conftest import ICOUNT_S, Board, Talk
+from tests.system.test_demo import assert_real_time_held
 
 PROMPT_S = 300.0
 COLUMNS, ROWS = 80, 25
@@ -141,3 +143,9 @@ def test_the_bottom_row_says_what_became_of_a_guest(board: tuple[Talk, Monitor])
     wait_for_row(talk, monitor, r"^ F1 log .F2 rt .F3 leon0$")
     assert talk.task("leon0", wire.TaskAction.STOP) is wire.ReplyStatus.OK
     wait_for_row(talk, monitor, r"^ F1 log .F2 rt .F3 leon0 stopped$")
+
+
+def test_no_deadline_is_missed_while_terminals_are_drawn(built: Callable[[str], Manifest], tmp_path: Path) -> None:
+    run = Board(built("screens"), tmp_path).run(["leon0=# "], ICOUNT_S, Boot(icount=True))
+    assert run.outcome.code is ExitCode.OK, run.outcome.reason
+    assert_real_time_held(run)

@@ -73,6 +73,13 @@ def build_keyboard(folder: Path) -> Path:
     return compile_program(folder, "keyboard_run", [HERE / "keyboard_run.c", ROOT / "devsrv/console/keyboard.c"])
 
 
+def build_console(folder: Path) -> Path:
+    """The whole console server under hostile clients."""
+    names = ("terminal.c", "grid.c", "modes.c", "keyboard.c", "vga.c", "i8042.c")
+    sources = [ROOT / "devsrv/console" / name for name in names]
+    return compile_program(folder, "console_run", [HERE / "console_run.c", *sources, ROOT / "devsrv/lib/ring.c"])
+
+
 @dataclass(frozen=True)
 class Channel:
     """One channel of a board; `first` is where both its streams begin."""
