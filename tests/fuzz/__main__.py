@@ -23,7 +23,7 @@ from tests.fuzz import ppc, sparc, test_random_words
 from tests.fuzz.comparisons import EngineFuzz, FuzzError, UnicornFuzz
 from tests.fuzz.guest import FuzzGuest
 from tests.fuzz.oracle import BATCH
-from tests.unit.devsrv.board import build_sharers
+from tests.unit.devsrv.board import build_console, build_sharers
 from tests.unit.screen.rig import build_fuzz as build_screen_fuzz
 from tests.unit.virtio.rig import build_fuzz
 
@@ -78,13 +78,13 @@ def _virtio(seed: int, cases: int) -> str:
     return "; ".join(said)
 
 
-def _screen(seed: int, cases: int) -> str:
+def _cases(name: str, program: Callable[[Path], Path], seed: int, cases: int) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        words = [build_screen_fuzz(Path(folder)), str(cases), str(seed)]
+        words = [program(Path(folder)), str(cases), str(seed)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise FuzzError(f"screen, the last number is the case's seed:\n{done.stderr[-4000:]}")
-    return f"screen: {done.stdout.strip()}"
+        raise FuzzError(f"{name}, the last number is the case's seed:\n{done.stderr[-4000:]}")
+    return f"{name}: {done.stdout.strip()}"
 
 
 SHARERS = [f"{kind}-{what}" for what in ("hostile", "raced", "killed") for kind in ("disk", "net")]
@@ -108,7 +108,8 @@ COMPARISONS: dict[str, Callable[[int, int], str]] = {
     **{f"anything-{guest.machine}": functools.partial(_anything, guest) for guest in (sparc.GUEST, ppc.GUEST)},
     **{f"random-words-{g.machine}": functools.partial(_random_words, g) for g in test_random_words.GUESTS.values()},
     "virtio": _virtio,
-    "screen": _screen,
+    "screen": functools.partial(_cases, "screen", build_screen_fuzz),
+    "console": functools.partial(_cases, "console", build_console),
     "servers": _servers,
 }
 
