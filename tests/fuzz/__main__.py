@@ -126,7 +126,7 @@ def main(arguments: list[str]) -> int:
     print(f"seed {seed}", flush=True)
     for name in options.only or COMPARISONS:
         start = time.monotonic()
-        count = options.cases if name in ("virtio", "screen", "servers") else options.insns
+        count = options.cases if name in ("virtio", "screen", "console", "servers") else options.insns
         try:
             print(f"{COMPARISONS[name](seed, count)}, {time.monotonic() - start:.0f} s", flush=True)
         except FuzzError as error:
