@@ -2,9 +2,9 @@
 /*
  * The Bamboo machine: devices of bamboo.def put together, and the state in which firmware hands a program over.
  *
+ * Interrupts to the CPU: xl_irq_set bit 0 external, bit 1 critical; its timers are the front end's.
  * Addresses, DCR numbers and interrupt lines all come from bamboo.def. UIC1's outputs are lines of UIC0, whose outputs are the CPU's inputs.
  */
-#include "machine/bamboo.h"
 #include "machine/apbps2.h"
 #include "machine/ns16550.h"
 #include "machine/ppc4xx.h"
@@ -107,7 +107,7 @@ static const struct virtio_place virtio_places[] = {
 #include "machine/bamboo.def"
 };
 
-bool bamboo_create(struct xl_vm *vm, const struct xl_config *config, void **state)
+static bool bamboo_create(struct xl_vm *vm, const struct xl_config *config, void **state)
 {
     struct bamboo *m = xl_alloc(vm, sizeof *m);
     bool ok;
@@ -129,7 +129,7 @@ bool bamboo_create(struct xl_vm *vm, const struct xl_config *config, void **stat
     return ok && (!config->screen || desk_add(m)) && virtio_create(vm, config, virtio_places, sizeof virtio_places / sizeof virtio_places[0], uic_input, &m->uic[0]);
 }
 
-void bamboo_reset(void *state)
+static void bamboo_reset(void *state)
 {
     struct bamboo *m = state;
 
@@ -145,7 +145,7 @@ void bamboo_reset(void *state)
 }
 
 /* As firmware leaves it (ePAPR 1.1, 5.4): r3 the device tree at the end of memory, a stack below it; MSR 0. Memory mapped one to one is the CPU's reset state. */
-void bamboo_boot(void *state, struct xl_cpu *cpu, uint64_t entry)
+static void bamboo_boot(void *state, struct xl_cpu *cpu, uint64_t entry)
 {
     struct bamboo *m = state;
     uint64_t tree = memory_end(m) - FACT_tree_bytes;
@@ -156,7 +156,7 @@ void bamboo_boot(void *state, struct xl_cpu *cpu, uint64_t entry)
     xl_reg_set(m->vm, "pc", entry);
 }
 
-unsigned bamboo_console_in(void *state, unsigned n, const uint8_t *bytes, unsigned count)
+static unsigned bamboo_console_in(void *state, unsigned n, const uint8_t *bytes, unsigned count)
 {
     struct bamboo *m = state;
 
@@ -179,7 +179,7 @@ static struct uic *uic_at(struct bamboo *m, uint32_t address, unsigned *reg)
     return address >= DCR_UIC0 && *reg < COUNT_UIC0 ? &m->uic[i] : 0;
 }
 
-bool bamboo_io_read(void *state, uint32_t address, unsigned size, uint32_t *value)
+static bool bamboo_io_read(void *state, uint32_t address, unsigned size, uint32_t *value)
 {
     struct bamboo *m = state;
     unsigned reg;
@@ -191,7 +191,7 @@ bool bamboo_io_read(void *state, uint32_t address, unsigned size, uint32_t *valu
     return true;
 }
 
-bool bamboo_io_write(void *state, uint32_t address, unsigned size, uint32_t value)
+static bool bamboo_io_write(void *state, uint32_t address, unsigned size, uint32_t value)
 {
     struct bamboo *m = state;
     unsigned reg;
@@ -205,3 +205,20 @@ bool bamboo_io_write(void *state, uint32_t address, unsigned size, uint32_t valu
         dcr_window_write(&m->window[(address - DCR_CPR0) / 2], (address - DCR_CPR0) & 1, value);
     return true;
 }
+
+extern const struct xl_guest xl_guest_ppc;
+
+const struct xl_machine xl_machine_bamboo = {
+    .name = "bamboo",
+    .guest = &xl_guest_ppc,
+    .ram_base = FACT_ram_base,
+    .ram_min = FACT_ram_min,
+    .ram_max = FACT_ram_max,
+    .clock_hz = FACT_clock_hz,
+    .create = bamboo_create,
+    .reset = bamboo_reset,
+    .boot = bamboo_boot,
+    .console_in = bamboo_console_in,
+    .io_read = bamboo_io_read,
+    .io_write = bamboo_io_write,
+};

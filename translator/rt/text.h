@@ -16,15 +16,6 @@ struct text {
     int wanted; /* bytes asked for so far */
 };
 
-static inline unsigned text_bytes(const char *s)
-{
-    unsigned n = 0;
-
-    while (s[n])
-        n++;
-    return n;
-}
-
 static inline bool text_is(const char *a, const char *b)
 {
     while (*a && *a == *b)

@@ -47,20 +47,26 @@ void *xl_alloc(struct xl_vm *vm, uint64_t bytes)
 
 static struct xl_vm *refuse(char *error, size_t error_bytes, const char *sentence)
 {
-    size_t n = text_bytes(sentence);
+    struct text t = text_on(error, error_bytes < INT32_MAX ? (int)error_bytes : INT32_MAX);
 
-    if (error_bytes) {
-        n = n < error_bytes ? n : error_bytes - 1;
-        memcpy(error, sentence, n);
-        error[n] = 0;
+    text_put(&t, sentence);
+    return NULL;
+}
+
+static struct xl_vm *refuse_machine(char *error, size_t error_bytes)
+{
+    struct text t = text_on(error, error_bytes < INT32_MAX ? (int)error_bytes : INT32_MAX);
+
+    text_put(&t, "no machine has this name; known: ");
+    for (unsigned i = 0; xl_machines[i]; i++) {
+        text_put(&t, i ? ", " : "");
+        text_put(&t, xl_machines[i]->name);
     }
     return NULL;
 }
 
 static const char *config_check(const struct xl_config *c, const struct xl_port *port, const struct xl_machine *m)
 {
-    if (!m)
-        return "no machine has this name; known: leon3, bamboo";
     if (c->ram_bytes % XL_PAGE_BYTES || c->ram_bytes < m->ram_min || c->ram_bytes > m->ram_max)
         return "ram_bytes is outside the machine's range or no multiple of 4096";
     if (c->engine > XL_ENGINE_BLOCK || c->time > XL_TIME_EXACT)
@@ -116,8 +122,10 @@ static bool tables_make(struct xl_vm *vm)
 struct xl_vm *xl_create(const struct xl_config *config, const struct xl_port *port, char *error, size_t error_bytes)
 {
     const struct xl_machine *machine = machine_named(config->machine);
-    const char *wrong = config_check(config, port, machine);
 
+    if (!machine)
+        return refuse_machine(error, error_bytes);
+    const char *wrong = config_check(config, port, machine);
     if (wrong)
         return refuse(error, error_bytes, wrong);
     struct xl_vm *vm = port->arena;

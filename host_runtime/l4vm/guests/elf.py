@@ -7,6 +7,7 @@ Only Python parses ELF; the board sees segments, an entry and bytes.
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,11 @@ class Executable:
     def end_va(self) -> int:
         """The first virtual address behind everything loaded, zeroed parts included."""
         return max(segment.va + segment.mem_bytes for segment in self.segments)
+
+
+def cpu_of_machine(facts: Mapping[str, int]) -> str:
+    """Return the CPU whose executables a machine runs, by the `elf_machine` of its map."""
+    return next(cpu for cpu, (number, _, _) in _CPUS.items() if number == facts["elf_machine"])
 
 
 def parse_executable(data: bytes, where: str, cpu: str = "sparc") -> Executable:

@@ -3,6 +3,7 @@
 
     leon3    a bare program or a wrapped kernel as it is; a plain vmlinux gets the PROM around it (wrap.py)
     bamboo   a uImage or an ELF file, the initial RAM disk and a device tree, as U-Boot lays them out (bamboo.py)
+    others   a bare program as it is
 
 The command line, the packer and the checks of image files all come here, so that they take and refuse the same files.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from l4vm.errors import L4vmError
 from l4vm.guests.bamboo import place, program_of
-from l4vm.guests.elf import Executable, check_fits, parse_executable
+from l4vm.guests.elf import Executable, check_fits, cpu_of_machine, parse_executable
 from l4vm.guests.machine_map import read_machine_map
 from l4vm.guests.recipe import GuestFiles
 from l4vm.guests.wrap import is_leon_vmlinux, is_wrapped, wrap, wrapped_ram_bytes, wrapped_tells_of
@@ -78,14 +79,14 @@ def lay_out(start: Start) -> Load:
         L4vmError: the machine cannot run the file, or something does not fit or go together.
     """
     facts = read_machine_map(start.machine).facts
-    ram_mib = start.ram_mib or RAM_MIB_DEFAULT
+    low, high = facts["ram_min"] // MIB, facts["ram_max"] // MIB
+    ram_mib = start.ram_mib or min(RAM_MIB_DEFAULT, high)
     if start.machine == "leon3" and is_wrapped(start.kernel):
         made_for = wrapped_ram_bytes(parse_executable(start.kernel, start.where)) // MIB
         ram_mib = max(made_for, start.ram_mib or 0)
-    low, high = facts["ram_min"] // MIB, facts["ram_max"] // MIB
     if not low <= ram_mib <= high:
         raise L4vmError(f"{ram_mib} MiB of RAM: machine {start.machine} takes {low} to {high} MiB", "change --ram")
-    executable = _MACHINES[start.machine](start, ram_mib)
+    executable = _MACHINES.get(start.machine, _bare)(start, ram_mib)
     check_fits(executable, start.where, facts["ram_base"], ram_mib * MIB)
     return Load(start.machine, ram_mib, executable)
 
@@ -96,7 +97,9 @@ def read_program(machine: str, kernel: bytes, where: str) -> Executable:
     Raises:
         L4vmError: the machine cannot run the file.
     """
-    return program_of(kernel, where) if machine == "bamboo" else parse_executable(kernel, where)
+    if machine == "bamboo":
+        return program_of(kernel, where)
+    return parse_executable(kernel, where, cpu_of_machine(read_machine_map(machine).facts))
 
 
 def takes_arguments(machine: str, kernel: bytes, where: str) -> bool:
@@ -106,7 +109,7 @@ def takes_arguments(machine: str, kernel: bytes, where: str) -> bool:
         L4vmError: the machine cannot run the file.
     """
     program = read_program(machine, kernel, where)
-    return machine == "bamboo" or (is_leon_vmlinux(program) and not is_wrapped(kernel))
+    return machine == "bamboo" or (machine == "leon3" and is_leon_vmlinux(program) and not is_wrapped(kernel))
 
 
 def _leon3(start: Start, ram_mib: int) -> Executable:
@@ -131,7 +134,7 @@ def _leon3(start: Start, ram_mib: int) -> Executable:
     if is_leon_vmlinux(executable) or start.initrd is not None or start.append is not None:
         ram_bytes, append = ram_mib * MIB, start.append or ""
         wrapped = wrap(
-            data, start.initrd, append, ram_bytes, None, where, start.disks, start.nets, start.screen
+            data, start.initrd, append, ram_bytes, read_machine_map(start.machine), where, start.disks, start.nets, start.screen
         )
         return parse_executable(wrapped, where)
     return executable
@@ -141,6 +144,14 @@ def _bamboo(start: Start, ram_mib: int) -> Executable:
     kernel, append, ram_bytes = start.kernel, start.append or "", ram_mib * MIB
     devices = start.disks, start.nets, start.screen
     return place(kernel, start.where, ram_bytes, append, start.initrd, start.dtb, *devices)
+
+
+def _bare(start: Start, ram_mib: int) -> Executable:
+    given = {"an initial RAM disk": start.initrd, "a command line": start.append, "a device tree": start.dtb}
+    for what, value in given.items():
+        if value is not None:
+            raise L4vmError(f"{what}: machine {start.machine} runs bare programs, which take none", "leave it out")
+    return read_program(start.machine, start.kernel, start.where)
 
 
 _MACHINES: dict[str, Callable[[Start, int], Executable]] = {"leon3": _leon3, "bamboo": _bamboo}

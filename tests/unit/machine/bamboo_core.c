@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The Bamboo board on the core of core.c: its physical map is a short list, its CPU three registers. One board at a time. */
 #include "machine/apbps2.h"
-#include "machine/bamboo.h"
 #include "machine/screen.h"
 #include "machine/virtio.h"
+#include "rt/guest.h"
 #include "xl/xl.h"
 #include <stdlib.h>
 #include <string.h>
 
 void test_begin(void);
+
+extern const struct xl_machine xl_machine_bamboo;
+const struct xl_guest xl_guest_ppc = {.name = "none: the board is tried without its CPU"};
 
 static struct region {
     uint64_t base;
@@ -93,9 +96,9 @@ bool bamboo_begin(uint64_t ram_bytes, bool has_screen)
     test_begin();
     free(board);
     regions = 0;
-    if (!bamboo_create(NULL, &config, &board))
+    if (!xl_machine_bamboo.create(NULL, &config, &board))
         return false;
-    bamboo_reset(board);
+    xl_machine_bamboo.reset(board);
     return true;
 }
 
@@ -181,21 +184,21 @@ void board_write(uint32_t address, unsigned size, uint32_t value)
 
 bool board_dcr_read(uint32_t number, uint32_t *value)
 {
-    return bamboo_io_read(board, number, 4, value);
+    return xl_machine_bamboo.io_read(board, number, 4, value);
 }
 
 bool board_dcr_write(uint32_t number, uint32_t value)
 {
-    return bamboo_io_write(board, number, 4, value);
+    return xl_machine_bamboo.io_write(board, number, 4, value);
 }
 
 unsigned board_receive(unsigned n, const uint8_t *bytes, unsigned count)
 {
-    return bamboo_console_in(board, n, bytes, count);
+    return xl_machine_bamboo.console_in(board, n, bytes, count);
 }
 
 uint64_t board_boot(uint64_t entry, unsigned which)
 {
-    bamboo_boot(board, NULL, entry);
+    xl_machine_bamboo.boot(board, NULL, entry);
     return register_value[which];
 }
