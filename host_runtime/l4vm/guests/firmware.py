@@ -133,9 +133,8 @@ def _leon3(start: Start, ram_mib: int) -> Executable:
         return executable
     if is_leon_vmlinux(executable) or start.initrd is not None or start.append is not None:
         ram_bytes, append = ram_mib * MIB, start.append or ""
-        wrapped = wrap(
-            data, start.initrd, append, ram_bytes, read_machine_map(start.machine), where, start.disks, start.nets, start.screen
-        )
+        board, devices = read_machine_map(start.machine), (start.disks, start.nets, start.screen)
+        wrapped = wrap(data, start.initrd, append, ram_bytes, board, where, *devices)
         return parse_executable(wrapped, where)
     return executable
 
@@ -151,6 +150,10 @@ def _bare(start: Start, ram_mib: int) -> Executable:
     for what, value in given.items():
         if value is not None:
             raise L4vmError(f"{what}: machine {start.machine} runs bare programs, which take none", "leave it out")
+    machine = read_machine_map(start.machine)
+    machine.virtio_places(start.disks, start.nets)
+    if start.screen and not machine.screen:
+        raise L4vmError(f"a screen: machine {start.machine} has none", "leave it out")
     return read_program(start.machine, start.kernel, start.where)
 
 
