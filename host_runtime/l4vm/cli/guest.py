@@ -456,7 +456,7 @@ def run_command(
 for _action, _sentence in (
     ("stop", "Stop"),
     ("pause", "Pause"),
-    ("resume", "Let go on"),
+    ("resume", "Resume"),
     ("restart", "Start anew"),
 ):
     command.add_command(action_command(_action, _sentence))

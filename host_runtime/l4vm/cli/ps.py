@@ -58,7 +58,11 @@ def act(name: str, action: str, on: str | None) -> None:
 def action_command(action: str, sentence: str) -> click.Command:
     """Return the command `l4vm guest ACTION NAME`."""
 
-    @click.command(name=action, help=f"{sentence} NAME, a task of the board that `l4vm run` or `console` talks to.")
+    @click.command(
+        name=action,
+        help=f"{sentence} NAME, a task of the board that `l4vm run` or `console` talks to.",
+        short_help=f"{sentence} a task of a running board.",
+    )
     @click.argument("name")
     @on_option
     def made(name: str, on: str | None) -> None:
