@@ -174,7 +174,7 @@ void ir_fp(struct xl_ctx *x, const struct xl_fp *fp, struct xl_fp_regs regs, uin
     op->arg[0] = to.i;
     op->arg[1] = from.i;
     op->arg[2] = what.i;
-    forget_words(x, regs.to, fp->form == XL_FP_SINGLE ? 1 : 2);
+    forget_words(x, regs.to, 2);
 }
 
 static uint32_t fold1(enum ir_opcode op, uint32_t a)

@@ -147,19 +147,33 @@ struct ir_ref ir_callw(struct xl_ctx *x, const struct xl_helper *h, unsigned nar
 struct ir_ref ir_calld(struct xl_ctx *x, const struct xl_helper *h, unsigned nargs, const struct ir_ref *args);
 
 /*
- * A floating-point operation of a guest whose FPU rounds as IEEE 754 wants it. The host computes inline when `guard` is 0 and the result is a normal number that no exception but inexact can
- * have come with; it then leaves number and operands in `late`, from which the guest finds flags when somebody reads them. Else, and in the interpreter, slow does all of it.
+ * A floating-point operation of a guest whose FPU rounds as IEEE 754 wants it. The host computes inline when `guard` is 0 and the result is a normal number or an exact zero, so that no
+ * exception but inexact can have come with it; it then leaves number and operands in `late`, from which the guest finds flags when somebody reads them. Else, and in the interpreter, slow
+ * does all of it. Operations of one operand take the second.
  *
- *   guard  word of bank 0, 0 while rounding is to nearest and inexact is recorded already and not trapped
- *   late   bank 0: word number, 4 bytes free, three operands of 8 bytes as they were
+ *   guard  word of bank 0, 0 while rounding is to nearest and inexact is recorded already and not trapped; 0: the operation is exact and neither reads nor leaves operands
+ *   late   bank 0: number as 64 bits (the upper half becomes 0), three operands of 8 bytes as they were; number 0: nothing is left
  */
-enum xl_fp_op { XL_FP_ADD, XL_FP_SUB, XL_FP_MUL, XL_FP_DIV, XL_FP_SQRT /* of the second */, XL_FP_MADD /* first * third + second */, XL_FP_MSUB, XL_FP_NMADD, XL_FP_NMSUB };
+enum xl_fp_op {
+    XL_FP_ADD, XL_FP_SUB, XL_FP_MUL, XL_FP_DIV, XL_FP_SQRT,
+    XL_FP_MADD /* first * third + second */, XL_FP_MSUB, XL_FP_NMADD, XL_FP_NMSUB,
+    XL_FP_MUL_WIDE, /* of words, to a double */
+    XL_FP_NARROW,   /* a double to a single */
+    XL_FP_WIDEN,    /* a word to a double */
+    XL_FP_CUT,      /* a double to a word, without rounding   Book E 5.6.3 */
+    XL_FP_FROM_INT, /* a word, signed */
+    XL_FP_TO_INT,   /* to a word, towards zero; ROUNDED: a double, with `upper` above it */
+    XL_FP_TO_NEAR,  /* to a word, to nearest */
+    XL_FP_COMPARE,  /* first with second; gives a word: less, greater or equal */
+    XL_FP_SELECT    /* third when the first is not less than zero and no NaN, else second */
+};
 enum xl_fp_form { XL_FP_DOUBLE, XL_FP_SINGLE /* words */, XL_FP_ROUNDED /* singles kept as doubles */ };
 struct xl_fp {
     const char *name;
     uint64_t (*slow)(struct xl_cpu *cpu, uint64_t word); /* may raise */
     uint8_t op, form;
-    uint32_t guard, late, number;
+    uint8_t less, greater, equal;
+    uint32_t guard, late, number, upper;
 };
 struct xl_fp_regs {
     uint16_t to, a, b, c; /* byte offsets in bank 0 */

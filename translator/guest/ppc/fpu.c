@@ -46,7 +46,8 @@ static uint64_t compute(struct xl_cpu *cpu, uint64_t how, uint64_t word)
     return 0;
 }
 
-static uint64_t compare(struct xl_cpu *cpu, uint64_t is_ordered, uint64_t word)
+/* The CR field is written before an exception is raised. */
+static uint64_t compare(struct xl_cpu *cpu, bool is_ordered, uint64_t word)
 {
     struct ppc_cpu *s = ppc_of(cpu);
     unsigned relation = ppc_fp_do_compare(&s->fpu, is_ordered, word >> 16 & 31, word >> 11 & 31);
@@ -56,10 +57,22 @@ static uint64_t compare(struct xl_cpu *cpu, uint64_t is_ordered, uint64_t word)
     return 0;
 }
 
-static uint64_t select(struct xl_cpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+static uint64_t compare_unordered(struct xl_cpu *cpu, uint64_t word)
 {
-    (void)cpu;
-    return ppc_fp_select(a, b, c);
+    return compare(cpu, false, word);
+}
+
+static uint64_t compare_ordered(struct xl_cpu *cpu, uint64_t word)
+{
+    return compare(cpu, true, word);
+}
+
+static uint64_t select(struct xl_cpu *cpu, uint64_t word)
+{
+    uint64_t *f = ppc_of(cpu)->fpu.f;
+
+    f[word >> 21 & 31] = ppc_fp_select(f[word >> 16 & 31], f[word >> 11 & 31], f[word >> 6 & 31]);
+    return 0;
 }
 
 static uint64_t fpscr_read(struct xl_cpu *cpu)
@@ -89,8 +102,6 @@ static uint64_t fpscr_field_take(struct xl_cpu *cpu, uint64_t field)
 
 enum { ALL = XL_H_READS | XL_H_WRITES | XL_H_FAULTS };
 static const struct xl_helper help_arithmetic = {"ppc_fp_arithmetic", (void *)compute, ALL};
-static const struct xl_helper help_compare = {"ppc_fp_compare", (void *)compare, ALL};
-static const struct xl_helper help_select = {"ppc_fp_select", (void *)select, 0};
 static const struct xl_helper help_fpscr_read = {"ppc_fpscr_read", (void *)fpscr_read, XL_H_READS | XL_H_WRITES};
 static const struct xl_helper help_fpscr_write = {"ppc_fpscr_write", (void *)fpscr_write, ALL};
 static const struct xl_helper help_fpscr_bit = {"ppc_fpscr_bit_write", (void *)fpscr_bit_write, ALL};
@@ -114,28 +125,32 @@ static void two_words(struct xl_ctx *x, const struct ppc_insn *d, const struct x
     {                                                                                                                    \
         two_words(x, d, &help_arithmetic, (uint32_t)(operation) | ((single) ? HOW_SINGLE : 0) | (d->rc ? HOW_RECORD : 0)); \
     }
-#define INLINE(insn, kind, operation, single, first, second, third)                                                      \
+/* To an integer: its upper word is PPC_FP_CONVERTED, and nothing is rounded to a single. */
+#define HAS_INT(operation) ((operation) == FPU_CTIW || (operation) == FPU_CTIWZ)
+#define INLINE(insn, kind, operation, shape, first, second, third)                                                       \
     static uint64_t slow_##insn(struct xl_cpu *cpu, uint64_t word)                                                       \
     {                                                                                                                    \
-        return compute(cpu, (operation) | ((single) ? HOW_SINGLE : 0), word);                                            \
+        return compute(cpu, (operation) | ((shape) == XL_FP_ROUNDED && !HAS_INT(operation) ? HOW_SINGLE : 0), word);     \
     }                                                                                                                    \
     void ppc_##insn(struct xl_ctx *x, const struct ppc_insn *d)                                                          \
     {                                                                                                                    \
+        enum { SINGLE = (shape) == XL_FP_ROUNDED && !HAS_INT(operation) };                                               \
         static const struct xl_fp fp = {.name = "ppc_" #insn,                                                            \
                                         .slow = slow_##insn,                                                             \
                                         .op = kind,                                                                      \
-                                        .form = (single) ? XL_FP_ROUNDED : XL_FP_DOUBLE,                                 \
+                                        .form = shape,                                                                   \
                                         .guard = PPC_OFF(fpu.guard),                                                     \
                                         .late = PPC_OFF(fpu.late_op),                                                    \
-                                        .number = 1 + (operation) + ((single) ? 256 : 0)};                               \
+                                        .number = 1 + (operation) + (SINGLE ? 256 : 0),                                  \
+                                        .upper = PPC_FP_CONVERTED};                                                      \
         if (d->rc)                                                                                                       \
-            two_words(x, d, &help_arithmetic, (operation) | ((single) ? HOW_SINGLE : 0) | HOW_RECORD);                   \
+            two_words(x, d, &help_arithmetic, (operation) | (SINGLE ? HOW_SINGLE : 0) | HOW_RECORD);                     \
         else if (!ppc_fpu_off(x))                                                                                        \
             ir_fp(x, &fp, (struct xl_fp_regs){off(d->frt), off(d->first), off(d->second), off(d->third)}, d->word);       \
     }
 #define INLINE_BOTH(insn, kind, operation, first, second, third)                                                         \
-    INLINE(insn, kind, operation, false, first, second, third)                                                           \
-    INLINE(insn##s, kind, operation, true, first, second, third)
+    INLINE(insn, kind, operation, XL_FP_DOUBLE, first, second, third)                                                          \
+    INLINE(insn##s, kind, operation, XL_FP_ROUNDED, first, second, third)
 INLINE_BOTH(fadd, XL_FP_ADD, FPU_ADD, fra, frb, frb)
 INLINE_BOTH(fsub, XL_FP_SUB, FPU_SUB, fra, frb, frb)
 INLINE_BOTH(fmul, XL_FP_MUL, FPU_MUL, fra, frc, frc)
@@ -145,14 +160,26 @@ INLINE_BOTH(fmadd, XL_FP_MADD, FPU_MADD, fra, frb, frc)
 INLINE_BOTH(fmsub, XL_FP_MSUB, FPU_MSUB, fra, frb, frc)
 INLINE_BOTH(fnmadd, XL_FP_NMADD, FPU_NMADD, fra, frb, frc)
 INLINE_BOTH(fnmsub, XL_FP_NMSUB, FPU_NMSUB, fra, frb, frc)
-ARITHMETIC(frsp, FPU_RSP, true)
+INLINE(frsp, XL_FP_NARROW, FPU_RSP, XL_FP_ROUNDED, frb, frb, frb)
+INLINE(fctiw, XL_FP_TO_NEAR, FPU_CTIW, XL_FP_ROUNDED, frb, frb, frb)
+INLINE(fctiwz, XL_FP_TO_INT, FPU_CTIWZ, XL_FP_ROUNDED, frb, frb, frb)
 ARITHMETIC(fres, FPU_RES, true)
 ARITHMETIC(frsqrte, FPU_RSQRTE, false)
-ARITHMETIC(fctiw, FPU_CTIW, false)
-ARITHMETIC(fctiwz, FPU_CTIWZ, false)
 
-void ppc_fcmpu(struct xl_ctx *x, const struct ppc_insn *d) { two_words(x, d, &help_compare, false); }
-void ppc_fcmpo(struct xl_ctx *x, const struct ppc_insn *d) { two_words(x, d, &help_compare, true); }
+/* LT GT EQ UN as 8 4 2 1: in late_relation first, then in the CR field */
+#define COMPARE(insn, slowly)                                                                                            \
+    void ppc_##insn(struct xl_ctx *x, const struct ppc_insn *d)                                                          \
+    {                                                                                                                    \
+        static const struct xl_fp fp = {.name = "ppc_" #insn, .slow = slowly, .op = XL_FP_COMPARE, .form = XL_FP_DOUBLE, \
+                                        .less = 8, .greater = 4, .equal = 2, .guard = PPC_OFF(fpu.guard)};                \
+        uint16_t relation = (uint16_t)PPC_OFF(fpu.late_relation);                                                        \
+        if (ppc_fpu_off(x))                                                                                              \
+            return;                                                                                                      \
+        ir_fp(x, &fp, (struct xl_fp_regs){relation, off(d->fra), off(d->frb), off(d->frb)}, d->word);                     \
+        ppc_field_put(x, d->bf, ir_get(x, 0, relation));                                                                 \
+    }
+COMPARE(fcmpu, compare_unordered)
+COMPARE(fcmpo, compare_ordered)
 
 /* CR field 1 from FPSCR, whose leftmost bits are always up to date. */
 static void record(struct xl_ctx *x, const struct ppc_insn *d)
@@ -186,9 +213,11 @@ void ppc_fnabs(struct xl_ctx *x, const struct ppc_insn *d) { move(x, d, SIGN_SET
 
 void ppc_fsel(struct xl_ctx *x, const struct ppc_insn *d)
 {
+    static const struct xl_fp fp = {.name = "ppc_fsel", .slow = select, .op = XL_FP_SELECT, .form = XL_FP_DOUBLE};
+
     if (ppc_fpu_off(x))
         return;
-    ppc_f_put(x, d->frt, ir_calld(x, &help_select, 3, (struct ir_ref[]){ppc_f_get(x, d->fra), ppc_f_get(x, d->frb), ppc_f_get(x, d->frc)}));
+    ir_fp(x, &fp, (struct xl_fp_regs){off(d->frt), off(d->fra), off(d->frb), off(d->frc)}, d->word);
     record(x, d);
 }
 

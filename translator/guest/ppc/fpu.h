@@ -63,6 +63,8 @@ enum { RN_NEAREST, RN_ZERO, RN_UP, RN_DOWN };
 #define FPRF_SUBNORMAL 0x14000u
 #define FPRF_ZERO 0x02000u
 
+#define PPC_FP_CONVERTED 0xfff80000u /* what fctiw leaves in the upper word, which the manual leaves undefined */
+
 enum ppc_fp_op {
     FPU_ADD, FPU_SUB, FPU_MUL, FPU_DIV, FPU_SQRT, FPU_MADD, FPU_MSUB, FPU_NMADD, FPU_NMSUB,
     FPU_RSP, FPU_RES, FPU_RSQRTE, FPU_CTIW, FPU_CTIWZ, FPU_OPS
@@ -84,10 +86,13 @@ uint32_t ppc_fp_to_single(uint64_t bits);   /* stfs: cuts off, signals nothing *
 
 struct ppc_fpu {
     uint64_t f[32];
-    uint32_t fpscr;         /* FR, FI and FPRF are those of `late` when late_op is set: read by ppc_fpscr() */
+    uint32_t fpscr;         /* FR, FI and FPRF are those of `late` when late_op is set, FPCC that of late_relation: read by ppc_fpscr() */
     uint32_t guard;         /* 0: XX is set and not trapped, rounding is to nearest, nothing enabled is pending: the host may compute inline (struct xl_fp) */
-    uint32_t late_op, free; /* 0, or 1 + enum ppc_fp_op + 256 when single */
+    uint32_t late_op;       /* 0, or 1 + enum ppc_fp_op + 256 when single */
+    uint32_t late_relation; /* 0, or FPCC of a compare after it; written along with late_op (struct xl_fp) */
     uint64_t late[3];       /* its operands: FRA, FRB, FRC; of a multiplication FRA, FRC */
+    uint32_t single;        /* on its way between memory and a register */
+    uint32_t free;
 };
 
 /* Each leaves FEX in FPSCR; the caller raises the exception when it is set and MSR wants it. Registers are 0..31. */

@@ -32,7 +32,7 @@ struct exact {
 #define DEFAULT_NAN 0x7ff8000000000000ull
 #define SIGN 0x8000000000000000ull
 #define ONE 0x3ff0000000000000ull
-#define CONVERTED 0xfff8000000000000ull /* upper word of fctiw */
+#define CONVERTED ((uint64_t)PPC_FP_CONVERTED << 32)
 
 static struct number unpack(uint64_t bits)
 {

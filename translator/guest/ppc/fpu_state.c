@@ -30,12 +30,14 @@ static void settle(struct ppc_fpu *f)
 {
     uint32_t late = f->late_op - 1;
 
-    if (!f->late_op)
-        return;
-    enum ppc_fp_op op = (enum ppc_fp_op)(late & 0xff);
-    struct ppc_fp_outcome o = ppc_fp_compute(op, late >> 8, f->late[0], f->late[1], f->late[op == FPU_MUL ? 1 : 2], f->fpscr);
-    f->fpscr = (f->fpscr & ~o.replaced) | (o.set & o.replaced);
-    f->late_op = 0;
+    if (f->late_op) {
+        enum ppc_fp_op op = (enum ppc_fp_op)(late & 0xff);
+        struct ppc_fp_outcome o = ppc_fp_compute(op, late >> 8, f->late[0], f->late[1], f->late[op == FPU_MUL ? 1 : 2], f->fpscr);
+        f->fpscr = (f->fpscr & ~o.replaced) | (o.set & o.replaced);
+    }
+    if (f->late_relation)
+        f->fpscr = (f->fpscr & ~FPSCR_FPCC) | f->late_relation << 12;
+    f->late_op = f->late_relation = 0;
 }
 
 static void commit(struct ppc_fpu *f, const struct ppc_fp_outcome *o)
@@ -106,6 +108,7 @@ void ppc_fp_do(struct ppc_fpu *f, enum ppc_fp_op op, bool single, unsigned d, un
     if (!f->guard && host(op, single, x, y, z, &result)) {
         f->f[d & 31] = result;
         f->late_op = 1 + (uint32_t)op + ((uint32_t)single << 8);
+        f->late_relation = 0;
         f->late[0] = x;
         f->late[1] = op == FPU_MUL ? z : y;
         f->late[2] = z;
@@ -123,7 +126,7 @@ unsigned ppc_fp_do_compare(struct ppc_fpu *f, bool ordered, unsigned a, unsigned
     settle(f);
     struct ppc_fp_outcome o = ppc_fp_compare(ordered, f->f[a & 31], f->f[b & 31], f->fpscr);
     commit(f, &o);
-    return (o.set & FPSCR_FPCC) >> 12;
+    return f->late_relation = (o.set & FPSCR_FPCC) >> 12;
 }
 
 /* fsel: a is not less than zero; a NaN is not, either */

@@ -54,36 +54,50 @@ static void store(struct xl_ctx *x, const struct ppc_insn *d, uint8_t size, unsi
 /* Singles become doubles on their way in and are cut off on their way out; nothing is signalled   5.6 */
 static uint64_t widen(struct xl_cpu *cpu, uint64_t word)
 {
-    (void)cpu;
-    return ppc_fp_from_single((uint32_t)word);
+    struct ppc_fpu *f = &ppc_of(cpu)->fpu;
+
+    f->f[word >> 21 & 31] = ppc_fp_from_single(f->single);
+    return 0;
 }
 
-static uint64_t narrow(struct xl_cpu *cpu, uint64_t bits)
+static uint64_t narrow(struct xl_cpu *cpu, uint64_t word)
 {
-    (void)cpu;
-    return ppc_fp_to_single(bits);
+    struct ppc_fpu *f = &ppc_of(cpu)->fpu;
+
+    f->single = ppc_fp_to_single(f->f[word >> 21 & 31]);
+    return 0;
 }
+
+static const struct xl_fp fp_widen = {.name = "ppc_fp_widen", .slow = widen, .op = XL_FP_WIDEN, .form = XL_FP_SINGLE};
+static const struct xl_fp fp_narrow = {.name = "ppc_fp_narrow", .slow = narrow, .op = XL_FP_CUT, .form = XL_FP_DOUBLE};
 
 static void load_f(struct xl_ctx *x, const struct ppc_insn *d, uint8_t size, unsigned how)
 {
-    static const struct xl_helper helper = {"ppc_fp_widen", (void *)widen, 0};
+    uint16_t single = (uint16_t)PPC_OFF(fpu.single), frt = (uint16_t)PPC_FPR(d->rt);
 
     if (ppc_fpu_off(x) || is_invalid(x, d, how, false))
         return;
     struct ir_ref at = address(x, d, how), value = ir_ld(x, access(x, size, how), at);
-    ppc_f_put(x, d->rt, size == 8 ? value : ir_calld(x, &helper, 1, &value));
+    if (size == 8) {
+        ppc_f_put(x, d->rt, value);
+    } else {
+        ir_put(x, 0, single, value);
+        ir_fp(x, &fp_widen, (struct xl_fp_regs){frt, single, single, single}, d->word);
+    }
     if (how & UPDATE)
         ppc_put(x, d->ra, at);
 }
 
 static void store_f(struct xl_ctx *x, const struct ppc_insn *d, uint8_t size, unsigned how)
 {
-    static const struct xl_helper helper = {"ppc_fp_narrow", (void *)narrow, 0};
+    uint16_t single = (uint16_t)PPC_OFF(fpu.single), frs = (uint16_t)PPC_FPR(d->rt);
 
     if (ppc_fpu_off(x) || is_invalid(x, d, how, false))
         return;
-    struct ir_ref at = address(x, d, how), value = ppc_f_get(x, d->rt);
-    ir_st(x, access(x, size, how), at, size == 8 ? value : ir_callw(x, &helper, 1, &value));
+    if (size == 4)
+        ir_fp(x, &fp_narrow, (struct xl_fp_regs){single, frs, frs, frs}, d->word);
+    struct ir_ref at = address(x, d, how);
+    ir_st(x, access(x, size, how), at, size == 8 ? ppc_f_get(x, d->rt) : ir_get(x, 0, single));
     if (how & UPDATE)
         ppc_put(x, d->ra, at);
 }

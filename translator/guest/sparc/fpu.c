@@ -26,7 +26,8 @@ static struct ir_ref address(struct xl_ctx *x, const struct sparc_insn *d)
 }
 
 /* --- FPops at run time --- */
-enum { LATE_OP = 0xff, LATE_WIDE = 0x100, LATE = 0x200 };
+/* Numbers of what is done inline: an operation of enum fp_operation, or one of these. */
+enum { LATE_EXACT = 16, LATE_NARROW, LATE_FROM_INT, LATE_TO_INT, LATE_OP = 0xff, LATE_WIDE = 0x100, LATE = 0x200 };
 
 static uint32_t single_at(const struct sparc_cpu *s, unsigned r)
 {
@@ -158,9 +159,6 @@ static uint64_t fpop(struct xl_cpu *cpu, uint64_t word)
 
     sparc_decode((uint32_t)word, &d);
     switch (d.entry) {
-    case SPARC_FMOVs: result_single(cpu, d.rd, single_at(s, d.rs2), 0); break;
-    case SPARC_FNEGs: result_single(cpu, d.rd, single_at(s, d.rs2) ^ 0x80000000u, 0); break;
-    case SPARC_FABSs: result_single(cpu, d.rd, single_at(s, d.rs2) & 0x7fffffffu, 0); break;
     case SPARC_FSQRTs: arithmetic(cpu, &d, FP_SQRT, false); break;
     case SPARC_FSQRTd: arithmetic(cpu, &d, FP_SQRT, true); break;
     case SPARC_FADDs: arithmetic(cpu, &d, FP_ADD, false); break;
@@ -192,7 +190,7 @@ static uint64_t sequence_error(struct xl_cpu *cpu)
     xl_raise(cpu, TT_FP_EXCEPTION);
 }
 
-/* Of the operation that was done inline: to nearest, its result normal. */
+/* Of the operation that was done inline: to nearest, its result normal or an exact zero. */
 void sparc_fp_settle(struct xl_cpu *cpu)
 {
     struct sparc_cpu *s = sparc_of(cpu);
@@ -201,11 +199,20 @@ void sparc_fp_settle(struct xl_cpu *cpu)
 
     if (!number)
         return;
-    enum fp_operation op = (enum fp_operation)(number & LATE_OP);
-    if (number & LATE_WIDE)
-        fp_double(op, s->late.operand[0], s->late.operand[1], 0, &flags);
-    else
-        fp_single(op, (uint32_t)s->late.operand[0], (uint32_t)s->late.operand[1], 0, &flags);
+    uint64_t a = s->late.operand[0], b = s->late.operand[1];
+    bool wide = number & LATE_WIDE;
+    switch (number & LATE_OP) {
+    case LATE_EXACT: break;
+    case LATE_NARROW: fp_narrow(b, 0, &flags); break;
+    case LATE_FROM_INT: fp_from_int_single((uint32_t)b, 0, &flags); break;
+    case LATE_TO_INT: wide ? fp_double_to_int(b, &flags) : fp_single_to_int((uint32_t)b, &flags); break;
+    default:
+        if (wide)
+            fp_double((enum fp_operation)(number & LATE_OP), a, b, 0, &flags);
+        else
+            fp_single((enum fp_operation)(number & LATE_OP), (uint32_t)a, (uint32_t)b, 0, &flags);
+        break;
+    }
     s->late.number = 0;
     s->ftt = FTT_NONE;
     s->cexc = flags;
@@ -229,23 +236,18 @@ static const struct xl_helper help_fsr_read = {"sparc_fsr_read", (void *)fsr_rea
 static const struct xl_helper help_fsr_write = {"sparc_fsr_write", (void *)fsr_write, XL_H_READS | XL_H_WRITES};
 
 /* --- translation --- */
-static struct xl_fp_regs singles(const struct sparc_insn *d)
-{
-    uint16_t rs1 = (uint16_t)f_off(d->word >> 14 & 31), rs2 = (uint16_t)f_off(d->rs2);
-
-    return (struct xl_fp_regs){.to = (uint16_t)f_off(d->rd), .a = rs1, .b = rs2, .c = rs2};
-}
-
 static uint32_t couple_off(unsigned r)
 {
     return SPARC_OFF(f) + 4 * (r & 30);
 }
 
-static struct xl_fp_regs couples(const struct sparc_insn *d)
-{
-    uint16_t rs1 = (uint16_t)couple_off(d->word >> 14 & 31), rs2 = (uint16_t)couple_off(d->rs2);
+/* What may go wrong of an operation: nothing, or inexact among others, which the guard wants recorded. */
+enum care { EXACT, GUARDED };
+enum width { SINGLE, DOUBLE };
 
-    return (struct xl_fp_regs){.to = (uint16_t)couple_off(d->rd), .a = rs1, .b = rs2, .c = rs2};
+static uint16_t place(unsigned r, enum width width)
+{
+    return (uint16_t)(width == DOUBLE ? couple_off(r) : f_off(r));
 }
 
 #define FPOP(name)                                                                                 \
@@ -257,23 +259,54 @@ static struct xl_fp_regs couples(const struct sparc_insn *d)
         word = ir_const(x, d->word);                                                               \
         ir_call(x, &help_fpop, 1, &word);                                                          \
     }
-#define INLINE(insn, operation, wide)                                                              \
+/* operation: enum xl_fp_op; form: widths of result and operands */
+#define INLINE(insn, operation, result, operands, computes, care, what)                            \
     void sparc_##insn(struct xl_ctx *x, const struct sparc_insn *d)                                \
     {                                                                                              \
         static const struct xl_fp fp = {.name = "sparc_" #insn,                                    \
                                         .slow = fpop,                                              \
-                                        .op = XL_##operation,                                      \
-                                        .form = (wide) ? XL_FP_DOUBLE : XL_FP_SINGLE,              \
-                                        .guard = SPARC_OFF(fp_guard),                              \
+                                        .op = operation,                                           \
+                                        .form = (computes) == DOUBLE ? XL_FP_DOUBLE : XL_FP_SINGLE, \
+                                        .less = IEEE_LESS,                                         \
+                                        .greater = IEEE_GREATER,                                   \
+                                        .equal = IEEE_EQUAL,                                       \
+                                        .guard = (care) == GUARDED ? SPARC_OFF(fp_guard) : 0,      \
                                         .late = SPARC_OFF(late),                                   \
-                                        .number = LATE | ((wide) ? LATE_WIDE : 0) | operation};    \
+                                        .number = LATE | ((operands) == DOUBLE ? LATE_WIDE : 0) | (what)}; \
+        uint16_t rs1 = place(d->word >> 14 & 31, operands), rs2 = place(d->rs2, operands);         \
+        uint16_t to = (operation) == XL_FP_COMPARE ? (uint16_t)SPARC_OFF(fcc) : place(d->rd, result); \
         if (!sparc_fpu_off(x))                                                                     \
-            ir_fp(x, &fp, (wide) ? couples(d) : singles(d), d->word);                              \
+            ir_fp(x, &fp, (struct xl_fp_regs){.to = to, .a = rs1, .b = rs2, .c = rs2}, d->word);   \
     }
-INLINE(fadds, FP_ADD, false) INLINE(fsubs, FP_SUB, false) INLINE(fmuls, FP_MUL, false) INLINE(fdivs, FP_DIV, false) INLINE(fsqrts, FP_SQRT, false)
-INLINE(faddd, FP_ADD, true) INLINE(fsubd, FP_SUB, true) INLINE(fmuld, FP_MUL, true) INLINE(fdivd, FP_DIV, true) INLINE(fsqrtd, FP_SQRT, true)
-FPOP(fmovs) FPOP(fnegs) FPOP(fabss)
-FPOP(fsmuld) FPOP(fitos) FPOP(fdtos) FPOP(fitod) FPOP(fstod) FPOP(fstoi) FPOP(fdtoi) FPOP(fpop1) FPOP(fcmps) FPOP(fcmpd) FPOP(fcmpes) FPOP(fcmped) FPOP(fpop2)
+#define ARITHMETIC(insn, operation, width) INLINE(insn, XL_##operation, width, width, width, GUARDED, operation)
+ARITHMETIC(fadds, FP_ADD, SINGLE) ARITHMETIC(fsubs, FP_SUB, SINGLE) ARITHMETIC(fmuls, FP_MUL, SINGLE) ARITHMETIC(fdivs, FP_DIV, SINGLE) ARITHMETIC(fsqrts, FP_SQRT, SINGLE)
+ARITHMETIC(faddd, FP_ADD, DOUBLE) ARITHMETIC(fsubd, FP_SUB, DOUBLE) ARITHMETIC(fmuld, FP_MUL, DOUBLE) ARITHMETIC(fdivd, FP_DIV, DOUBLE) ARITHMETIC(fsqrtd, FP_SQRT, DOUBLE)
+INLINE(fsmuld, XL_FP_MUL_WIDE, DOUBLE, SINGLE, SINGLE, EXACT, LATE_EXACT)
+INLINE(fitos, XL_FP_FROM_INT, SINGLE, SINGLE, SINGLE, GUARDED, LATE_FROM_INT)
+INLINE(fitod, XL_FP_FROM_INT, DOUBLE, SINGLE, DOUBLE, EXACT, LATE_EXACT)
+INLINE(fdtos, XL_FP_NARROW, SINGLE, DOUBLE, SINGLE, GUARDED, LATE_NARROW)
+INLINE(fstod, XL_FP_WIDEN, DOUBLE, SINGLE, SINGLE, EXACT, LATE_EXACT)
+INLINE(fstoi, XL_FP_TO_INT, SINGLE, SINGLE, SINGLE, GUARDED, LATE_TO_INT)
+INLINE(fdtoi, XL_FP_TO_INT, SINGLE, DOUBLE, DOUBLE, GUARDED, LATE_TO_INT)
+INLINE(fcmps, XL_FP_COMPARE, SINGLE, SINGLE, SINGLE, EXACT, LATE_EXACT)
+INLINE(fcmpes, XL_FP_COMPARE, SINGLE, SINGLE, SINGLE, EXACT, LATE_EXACT)
+INLINE(fcmpd, XL_FP_COMPARE, DOUBLE, DOUBLE, DOUBLE, EXACT, LATE_EXACT)
+INLINE(fcmped, XL_FP_COMPARE, DOUBLE, DOUBLE, DOUBLE, EXACT, LATE_EXACT)
+FPOP(fpop1) FPOP(fpop2)
+
+/* FMOVs FNEGs FABSs: a word, of which the sign is changed */
+static void move(struct xl_ctx *x, const struct sparc_insn *d, uint32_t cleared, uint32_t turned)
+{
+    if (sparc_fpu_off(x))
+        return;
+    struct ir_ref value = ir_and(x, ir_get(x, 0, f_off(d->rs2)), ir_const(x, ~cleared));
+    ir_put(x, 0, f_off(d->rd), ir_xor(x, value, ir_const(x, turned)));
+    ir_put(x, 0, SPARC_OFF(late.number), ir_const(x, LATE | LATE_EXACT));
+}
+
+void sparc_fmovs(struct xl_ctx *x, const struct sparc_insn *d) { move(x, d, 0, 0); }
+void sparc_fnegs(struct xl_ctx *x, const struct sparc_insn *d) { move(x, d, 0, 0x80000000u); }
+void sparc_fabss(struct xl_ctx *x, const struct sparc_insn *d) { move(x, d, 0x80000000u, 0); }
 
 static void load_single(struct xl_ctx *x, const struct sparc_insn *d)
 {

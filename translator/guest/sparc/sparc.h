@@ -29,7 +29,7 @@ struct sparc_cpu {
     uint32_t fsr, ftt, fcc, aexc, cexc;
     uint32_t fp_guard; /* 0: the host may compute inline, struct xl_fp */
     struct {
-        uint32_t number, free; /* 1 + the instruction's entry: ftt, aexc and cexc are those that it gives; 0 none */
+        uint32_t number, free; /* of the instruction done inline that ftt, aexc and cexc are to be had from; 0: they are up to date */
         uint64_t operand[3];
     } late;
     uint32_t mmu_control, mmu_table, mmu_context, mmu_sfsr, mmu_sfar;

@@ -287,6 +287,8 @@ static void cold_emit(struct emit *e, const struct emit_cold *c)
         x64_jmp_to(&e->a, c->back);
         break;
     case COLD_FP:
+        if (c->accept)
+            emit_fp_zero(e, (const struct xl_fp *)(uintptr_t)op->imm, c->accept);
         homes_store(e);
         emit_site(e, c->insn, c->passed, c->reg_npc);
         x64_mov_imm(&e->a, RAX, (uint64_t)(uintptr_t)((const struct xl_fp *)(uintptr_t)op->imm)->slow);

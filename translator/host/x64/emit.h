@@ -61,6 +61,7 @@ struct emit_cold {
     uint8_t *direct;    /* access through a window whose slow form this is, NULL */
     int32_t disp;       /* the address is reg_a + disp */
     uint8_t *back;
+    uint8_t *accept;    /* FP: where an exact zero goes on, NULL */
 };
 
 struct emit {
@@ -125,6 +126,7 @@ void emit_op(struct emit *e, const struct ir_op *op);
 enum x64_cc emit_test(struct emit *e, uint16_t ref);
 /* fp.c */
 void emit_fp(struct emit *e, const struct ir_op *op);
+void emit_fp_zero(struct emit *e, const struct xl_fp *fp, uint8_t *accept);
 /* memory.c */
 void emit_load(struct emit *e, const struct ir_op *op);
 void emit_store(struct emit *e, const struct ir_op *op);

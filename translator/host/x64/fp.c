@@ -3,19 +3,18 @@
  * Floating point on SSE2, inline: the operands come from the guest's registers in memory, the result goes back there.
  *
  * The result is right when MXCSR rounds to nearest and masks everything, as the ABI has it; it is kept when it is a normal number with an exponent that is not the least or the greatest, so
- * that nothing but inexact can have happened. Anything else is done again by the guest's own function, in cold code. FMA only where the host has it.
+ * that nothing but inexact can have happened. Cold code keeps an exact zero as well. Anything else is done again by the guest's own function. FMA only where the host has it.
  *
  * XL_FP_ROUNDED computes in double and rounds again. Of operands with a single's significand that is the same as rounding once: 53 >= 2 * 24 + 2. Of a multiply-add it
  * is unless the double lies half way between two singles. Operands are not narrowed: their exponents may be none of a single's.
  *
- * xmm0, xmm1, xmm3: operands; xmm2: result. Source: Intel SDM vol. 2.
+ * xmm0, xmm1, xmm3: operands; xmm2: result; xmm4: the double that it is rounded from. Source: Intel SDM vol. 2.
  */
 #include "host/x64/emit.h"
 
 enum { SCALAR_D = 0xf2, SCALAR_S = 0xf3, WORD = 0x66 };
-enum { SQRT = 0x0f51, MUL = 0x0f59, ADD = 0x0f58, CVT = 0x0f5a, SUB = 0x0f5c, DIV = 0x0f5e, LOAD = 0x0f10, STORE = 0x0f11, TO_GPR = 0x0f7e };
+enum { SQRT = 0x0f51, MUL = 0x0f59, ADD = 0x0f58, CVT = 0x0f5a, SUB = 0x0f5c, DIV = 0x0f5e, LOAD = 0x0f10, STORE = 0x0f11, TO_GPR = 0x0f7e, FROM_INT = 0x0f2a, TO_INT = 0x0f2c, TO_NEAR = 0x0f2d };
 enum { FMADD213 = 0xa9, FMSUB213 = 0xab };
-enum { EXP_D = 0x7fe - 3, EXP_S = 0xfe - 3 }; /* biased exponents 2 to the greatest but one, counted from 2 */
 
 static void sse(struct emit *e, unsigned prefix, unsigned op, unsigned to, unsigned from)
 {
@@ -44,15 +43,60 @@ static void fused(struct emit *e, unsigned op, bool wide, unsigned to, unsigned 
     x64_b(&e->a, 0xc0 | to << 3 | plus);
 }
 
+/* How an operation is done: operands read, and what must hold of which value. */
+enum reads { FIRST = 1, SECOND = 2, THIRD = 4 };
+enum looks { LOOK_NEVER, LOOK_RESULT, LOOK_SOURCE, LOOK_CUT, LOOK_INT };
+/* When a value that did not look normal is an exact zero all the same. */
+enum zeros { ZERO_NEVER, ZERO_SUM /* the result is */, ZERO_FIRST /* and so is the first operand */, ZERO_PRODUCT /* the first or second */, ZERO_FUSED /* the first or third */, ZERO_SOURCE /* the second is */ };
+static const struct shape { uint8_t reads, looks, zeros; } shapes[] = {
+    [XL_FP_ADD] = {FIRST | SECOND, LOOK_RESULT, ZERO_SUM},
+    [XL_FP_SUB] = {FIRST | SECOND, LOOK_RESULT, ZERO_SUM},
+    [XL_FP_MUL] = {FIRST | SECOND, LOOK_RESULT, ZERO_PRODUCT},
+    [XL_FP_DIV] = {FIRST | SECOND, LOOK_RESULT, ZERO_FIRST},
+    [XL_FP_SQRT] = {SECOND, LOOK_RESULT, ZERO_SUM},
+    [XL_FP_MADD] = {FIRST | SECOND | THIRD, LOOK_RESULT, ZERO_FUSED},
+    [XL_FP_MSUB] = {FIRST | SECOND | THIRD, LOOK_RESULT, ZERO_FUSED},
+    [XL_FP_NMADD] = {FIRST | SECOND | THIRD, LOOK_RESULT, ZERO_FUSED},
+    [XL_FP_NMSUB] = {FIRST | SECOND | THIRD, LOOK_RESULT, ZERO_FUSED},
+    [XL_FP_MUL_WIDE] = {FIRST | SECOND, LOOK_RESULT, ZERO_PRODUCT},
+    [XL_FP_NARROW] = {SECOND, LOOK_RESULT, ZERO_SOURCE},
+    [XL_FP_WIDEN] = {SECOND, LOOK_SOURCE, ZERO_SOURCE},
+    [XL_FP_CUT] = {SECOND, LOOK_CUT, ZERO_SOURCE},
+    [XL_FP_FROM_INT] = {SECOND, LOOK_NEVER, ZERO_NEVER},
+    [XL_FP_TO_INT] = {SECOND, LOOK_INT, ZERO_NEVER},
+    [XL_FP_TO_NEAR] = {SECOND, LOOK_INT, ZERO_NEVER},
+    [XL_FP_COMPARE] = {FIRST | SECOND, LOOK_NEVER, ZERO_NEVER},
+    [XL_FP_SELECT] = {FIRST, LOOK_NEVER, ZERO_NEVER},
+};
+
 static bool is_fused(const struct xl_fp *fp)
 {
-    return fp->op >= XL_FP_MADD;
+    return fp->op >= XL_FP_MADD && fp->op <= XL_FP_NMSUB;
 }
 
-/* xmm2 = the operation on xmm0, xmm1, xmm3, which hold scalars of the prefix's kind */
-static void compute(struct emit *e, const struct xl_fp *fp, unsigned prefix)
+/* Is the second operand a double? */
+static bool takes_wide(const struct xl_fp *fp)
 {
-    static const uint16_t plain[] = {[XL_FP_ADD] = ADD, [XL_FP_SUB] = SUB, [XL_FP_MUL] = MUL, [XL_FP_DIV] = DIV};
+    switch (fp->op) {
+    case XL_FP_NARROW: case XL_FP_CUT: return true;
+    case XL_FP_WIDEN: case XL_FP_FROM_INT: case XL_FP_MUL_WIDE: return false;
+    default: return fp->form != XL_FP_SINGLE;
+    }
+}
+
+/* Is what is looked at, or the result in xmm2, a double? */
+static bool gives_wide(const struct xl_fp *fp)
+{
+    switch (fp->op) {
+    case XL_FP_WIDEN: case XL_FP_MUL_WIDE: return true;
+    default: return fp->form == XL_FP_DOUBLE;
+    }
+}
+
+/* xmm2 = the arithmetic operation on xmm0, xmm1, xmm3, which hold scalars of the prefix's kind */
+static void arithmetic(struct emit *e, const struct xl_fp *fp, unsigned prefix)
+{
+    static const uint16_t plain[] = {[XL_FP_ADD] = ADD, [XL_FP_SUB] = SUB, [XL_FP_MUL] = MUL, [XL_FP_DIV] = DIV, [XL_FP_MUL_WIDE] = MUL};
 
     if (fp->op == XL_FP_SQRT) {
         sse(e, prefix, SQRT, 2, 1);
@@ -63,6 +107,28 @@ static void compute(struct emit *e, const struct xl_fp *fp, unsigned prefix)
         fused(e, fp->op == XL_FP_MADD || fp->op == XL_FP_NMADD ? FMADD213 : FMSUB213, prefix == SCALAR_D, 2, 3, 1);
     else
         sse(e, prefix, plain[fp->op], 2, 1);
+}
+
+static void compute(struct emit *e, const struct xl_fp *fp, unsigned prefix)
+{
+    switch (fp->op) {
+    case XL_FP_NARROW: sse(e, SCALAR_D, CVT, 2, 1); break;
+    case XL_FP_WIDEN: sse(e, SCALAR_S, CVT, 2, 1); break;
+    case XL_FP_FROM_INT:
+        x64_b(&e->a, WORD);
+        x64_rr(&e->a, TO_GPR, 0, 1, RAX);
+        x64_rr(&e->a, 0x0f57, 0, 2, 2); /* xorps: no wait for what the register held */
+        sse(e, prefix, FROM_INT, 2, RAX);
+        break;
+    case XL_FP_TO_INT: sse(e, prefix, TO_INT, RAX, 1); break;
+    case XL_FP_TO_NEAR: sse(e, prefix, TO_NEAR, RAX, 1); break;
+    case XL_FP_MUL_WIDE:
+        sse(e, SCALAR_S, CVT, 0, 0);
+        sse(e, SCALAR_S, CVT, 1, 1);
+        arithmetic(e, fp, SCALAR_D);
+        break;
+    default: arithmetic(e, fp, prefix); break;
+    }
 }
 
 /* Leave when rounding the double result again may differ from rounding once: plain is looked at before it is computed, fused after. */
@@ -81,16 +147,36 @@ static uint8_t *check_once(struct emit *e, const struct xl_fp *fp, uint32_t a, u
     return x64_jcc(&e->a, CC_NE);
 }
 
-/* Leave when xmm2 is no number of the middle exponents. */
-static uint8_t *check(struct emit *e, bool wide)
+/* rax = the bits of a register without their sign, doubled */
+static void magnitude(struct emit *e, unsigned xmm, bool wide)
 {
     x64_b(&e->a, WORD);
-    x64_rr(&e->a, TO_GPR, wide, 2, RAX);
-    x64_alu(&e->a, ALU_ADD, wide, RAX, RAX); /* without its sign */
+    x64_rr(&e->a, TO_GPR, wide, xmm, RAX);
+    x64_alu(&e->a, ALU_ADD, wide, RAX, RAX);
+}
+
+/* Leave when the register is no number of the exponents first..last, biased. */
+static uint8_t *check(struct emit *e, unsigned xmm, bool wide, int32_t first, int32_t last)
+{
+    magnitude(e, xmm, wide);
     x64_shift_imm(&e->a, SHIFT_SHR, wide, RAX, wide ? 53 : 24);
-    x64_alu_imm(&e->a, ALU_SUB, 0, RAX, 2);
-    x64_alu_imm(&e->a, ALU_CMP, 0, RAX, wide ? EXP_D : EXP_S);
+    x64_alu_imm(&e->a, ALU_SUB, 0, RAX, first);
+    x64_alu_imm(&e->a, ALU_CMP, 0, RAX, last - first);
     return x64_jcc(&e->a, CC_A);
+}
+
+static uint8_t *look(struct emit *e, const struct xl_fp *fp)
+{
+    bool wide = gives_wide(fp);
+
+    switch (shapes[fp->op].looks) {
+    case LOOK_RESULT: return check(e, 2, wide, 2, wide ? 0x7fd : 0xfd);
+    case LOOK_SOURCE: return check(e, 1, false, 2, 0xfd);
+    case LOOK_CUT: return check(e, 1, true, 897, 0x7ff);
+    default: /* LOOK_INT: what the host gives when there is none */
+        x64_alu_imm(&e->a, ALU_CMP, 0, RAX, INT32_MIN);
+        return x64_jcc(&e->a, CC_E);
+    }
 }
 
 static void negate(struct emit *e, bool wide)
@@ -106,52 +192,162 @@ static void negate(struct emit *e, bool wide)
     x64_rr(&e->a, 0x0f6e, wide, 2, RAX);
 }
 
-static void cold(struct emit *e, uint8_t *from, unsigned npc, struct emit_cold **list, unsigned *count)
+static struct emit_cold *cold(struct emit *e, uint8_t *from, unsigned npc, struct emit_cold **list, unsigned *count)
 {
     struct emit_cold *c = emit_cold_new(e, COLD_FP, from);
 
     c->reg_npc = (uint8_t)npc;
-    list[(*count)++] = c;
+    return list[(*count)++] = c;
+}
+
+/* In cold code: go on behind the look when the value is an exact zero. */
+void emit_fp_zero(struct emit *e, const struct xl_fp *fp, uint8_t *accept)
+{
+    enum zeros zeros = (enum zeros)shapes[fp->op].zeros;
+    bool rounded = fp->form == XL_FP_ROUNDED, wide = fp->op == XL_FP_MUL_WIDE || fp->form != XL_FP_SINGLE;
+    uint8_t *other = NULL, *second = NULL;
+
+    if (zeros == ZERO_SOURCE) {
+        magnitude(e, 1, takes_wide(fp));
+        x64_fix(x64_jcc(&e->a, CC_E), accept);
+        return;
+    }
+    magnitude(e, rounded ? 4 : 2, wide);
+    if (zeros != ZERO_SUM) {
+        other = x64_jcc(&e->a, CC_NE);
+        magnitude(e, 0, wide);
+        if (zeros != ZERO_FIRST) {
+            x64_fix(x64_jcc(&e->a, CC_E), accept);
+            magnitude(e, zeros == ZERO_FUSED ? 3 : 1, wide);
+        }
+    }
+    second = x64_jcc(&e->a, CC_NE);
+    x64_fix(x64_jmp(&e->a), accept);
+    x64_fix(second, e->a.p);
+    if (other)
+        x64_fix(other, e->a.p);
+}
+
+/* eax = the code of how the first relates to the second; leaves when they do not. */
+static uint8_t *compare(struct emit *e, const struct xl_fp *fp)
+{
+    uint8_t *unordered;
+
+    if (fp->form != XL_FP_SINGLE)
+        x64_b(&e->a, WORD);
+    x64_rr(&e->a, 0x0f2e, 0, 0, 1); /* ucomis */
+    unordered = x64_jcc(&e->a, CC_P);
+    x64_mov_imm(&e->a, RAX, fp->equal);
+    x64_mov_imm(&e->a, RCX, fp->greater);
+    x64_rr(&e->a, 0x0f47, 0, RAX, RCX); /* cmova */
+    x64_mov_imm(&e->a, RCX, fp->less);
+    x64_rr(&e->a, 0x0f42, 0, RAX, RCX); /* cmovb */
+    return unordered;
+}
+
+static void select_one(struct emit *e, uint32_t b, uint32_t c)
+{
+    x64_rr(&e->a, 0x0f57, 0, 2, 2);
+    x64_b(&e->a, WORD);
+    x64_rr(&e->a, 0x0f2e, 0, 0, 2);
+    x64_load(&e->a, 1, RAX, RBP, CPU(guest_state) + (int32_t)b);
+    x64_rm(&e->a, 0x0f43, 1, RAX, RBP, CPU(guest_state) + (int32_t)c); /* cmovae */
+}
+
+/* eax = the word of a double in rax, its bits cut   Book E 5.6.3 */
+static void cut(struct emit *e)
+{
+    x64_b(&e->a, WORD);
+    x64_rr(&e->a, TO_GPR, 1, 1, RAX);
+    x64_mov64(&e->a, RCX, RAX);
+    x64_shift_imm(&e->a, SHIFT_SHR, 1, RCX, 29);
+    x64_alu_imm(&e->a, ALU_AND, 0, RCX, 0x3fffffff);
+    x64_shift_imm(&e->a, SHIFT_SHR, 1, RAX, 32);
+    x64_alu_imm(&e->a, ALU_AND, 0, RAX, (int32_t)0xc0000000);
+    x64_alu(&e->a, ALU_OR, 0, RAX, RCX);
+}
+
+static void leave_operands(struct emit *e, const struct xl_fp *fp, unsigned prefix, unsigned second)
+{
+    uint8_t reads = fp->guard ? shapes[fp->op].reads : 0;
+
+    if (!fp->number)
+        return;
+    if (reads & FIRST)
+        sse_memory(e, prefix, STORE, 0, fp->late + 8);
+    if (reads & SECOND)
+        sse_memory(e, second, STORE, 1, fp->late + 16);
+    if (reads & THIRD)
+        sse_memory(e, prefix, STORE, 3, fp->late + 24);
+    x64_rm(&e->a, 0xc7, 1, 0, RBP, CPU(guest_state) + (int32_t)fp->late);
+    x64_d(&e->a, fp->number);
 }
 
 void emit_fp(struct emit *e, const struct ir_op *op)
 {
     const struct xl_fp *fp = (const struct xl_fp *)(uintptr_t)op->imm;
-    uint32_t first = (uint32_t)e->ir->op[op->arg[0]].imm, second = (uint32_t)e->ir->op[op->arg[1]].imm;
-    uint32_t to = first & 0xffff, a = first >> 16, b = second & 0xffff, c = second >> 16;
-    unsigned prefix = fp->form == XL_FP_SINGLE ? SCALAR_S : SCALAR_D, npc = emit_npc_reg(e), colds = 0;
-    bool rounded = fp->form == XL_FP_ROUNDED, wide = fp->form == XL_FP_DOUBLE;
-    struct emit_cold *list[3];
+    const struct shape *shape = &shapes[fp->op];
+    uint32_t first = (uint32_t)e->ir->op[op->arg[0]].imm, other = (uint32_t)e->ir->op[op->arg[1]].imm;
+    uint32_t to = first & 0xffff, a = first >> 16, b = other & 0xffff, c = other >> 16;
+    unsigned prefix = fp->form == XL_FP_SINGLE ? SCALAR_S : SCALAR_D, second = takes_wide(fp) ? SCALAR_D : SCALAR_S, npc = emit_npc_reg(e), colds = 0;
+    bool rounded = fp->form == XL_FP_ROUNDED && shape->looks == LOOK_RESULT, before = shape->looks == LOOK_SOURCE || shape->looks == LOOK_CUT;
+    struct emit_cold *list[3], *looked = NULL;
 
     if (is_fused(fp) && !e->has_fma) {
         cold(e, x64_jmp(&e->a), npc, list, &colds);
         list[0]->back = e->a.p;
         return;
     }
-    x64_alu_mem_imm(&e->a, ALU_CMP, RBP, CPU(guest_state) + (int32_t)fp->guard, 0);
-    cold(e, x64_jcc(&e->a, CC_NE), npc, list, &colds);
-    sse_memory(e, prefix, LOAD, 0, a);
-    sse_memory(e, prefix, LOAD, 1, b);
-    if (is_fused(fp))
+    if (fp->guard) {
+        x64_alu_mem_imm(&e->a, ALU_CMP, RBP, CPU(guest_state) + (int32_t)fp->guard, 0);
+        cold(e, x64_jcc(&e->a, CC_NE), npc, list, &colds);
+    }
+    if (shape->reads & FIRST)
+        sse_memory(e, fp->op == XL_FP_MUL_WIDE ? SCALAR_S : prefix, LOAD, 0, a);
+    if (shape->reads & SECOND)
+        sse_memory(e, second, LOAD, 1, b);
+    if (shape->reads & THIRD)
         sse_memory(e, prefix, LOAD, 3, c);
-    if (rounded && !is_fused(fp))
+    if (rounded && !is_fused(fp) && fp->op != XL_FP_NARROW)
         cold(e, check_once(e, fp, a, b), npc, list, &colds);
-    compute(e, fp, prefix);
+    if (before) {
+        looked = cold(e, look(e, fp), npc, list, &colds);
+        looked->accept = e->a.p;
+    }
+    if (fp->op == XL_FP_COMPARE)
+        cold(e, compare(e, fp), npc, list, &colds);
+    else if (fp->op == XL_FP_SELECT)
+        select_one(e, b, c);
+    else if (fp->op == XL_FP_CUT)
+        cut(e);
+    else
+        compute(e, fp, prefix);
     if (rounded && is_fused(fp))
         cold(e, check_once(e, fp, a, b), npc, list, &colds);
-    if (rounded)
+    if (rounded && fp->op != XL_FP_NARROW) {
+        copy(e, 4, 2);
         sse(e, SCALAR_D, CVT, 2, 2);
-    cold(e, check(e, wide), npc, list, &colds);
-    if (fp->op >= XL_FP_NMADD)
-        negate(e, wide);
+    }
+    if (!before && shape->looks != LOOK_NEVER) {
+        looked = cold(e, look(e, fp), npc, list, &colds);
+        looked->accept = shape->zeros == ZERO_NEVER ? NULL : e->a.p;
+    }
+    if (is_fused(fp) && fp->op >= XL_FP_NMADD)
+        negate(e, gives_wide(fp));
     if (rounded)
         sse(e, SCALAR_S, CVT, 2, 2);
-    sse_memory(e, prefix, STORE, 0, fp->late + 8);
-    sse_memory(e, prefix, STORE, 1, fp->late + 16);
-    if (is_fused(fp))
-        sse_memory(e, prefix, STORE, 3, fp->late + 24);
-    x64_store_imm(&e->a, fp->number, RBP, CPU(guest_state) + (int32_t)fp->late);
-    sse_memory(e, prefix, STORE, 2, to);
+    leave_operands(e, fp, prefix, second);
+    switch (fp->op) {
+    case XL_FP_COMPARE: case XL_FP_CUT: x64_store(&e->a, 0, RAX, RBP, CPU(guest_state) + (int32_t)to); break;
+    case XL_FP_SELECT: x64_store(&e->a, 1, RAX, RBP, CPU(guest_state) + (int32_t)to); break;
+    case XL_FP_TO_INT:
+    case XL_FP_TO_NEAR:
+        x64_store(&e->a, 0, RAX, RBP, CPU(guest_state) + (int32_t)to);
+        if (fp->form == XL_FP_ROUNDED)
+            x64_store_imm(&e->a, fp->upper, RBP, CPU(guest_state) + (int32_t)to + 4);
+        break;
+    default: sse_memory(e, rounded || gives_wide(fp) ? SCALAR_D : SCALAR_S, STORE, 2, to); break;
+    }
     while (colds)
         list[--colds]->back = e->a.p;
 }
