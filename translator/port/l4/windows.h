@@ -4,7 +4,7 @@
  *
  * Whatever the kernel has no memory for is not shown: its accesses fault and go on in their slow form, by the soft TLB. A window never shows what the translator had replaced.
  *
- * Source: xl/xl.h (windows), kernel/include/abi (MAP, UNMAP, THREAD_UPCALL), docs/adr/0009 and 0012.
+ * Source: xl/xl.h (windows), kernel/include/abi (MAP, UNMAP, THREAD_UPCALL), docs/adr/0009 and 0013.
  */
 #ifndef L4_WINDOWS_H
 #define L4_WINDOWS_H
