@@ -47,7 +47,7 @@ def rt(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         (folder / name).write_text(cheader.header(module), encoding="utf-8")
     include = [folder, ROOT / "tests/unit/devsrv", *(ROOT / part for part in ("devsrv/include", "kernel/include"))]
     include.append(ROOT / "kernel/user/include")
-    parts = ("devsrv/rt/rt.c", "devsrv/rt/stats.c", "devsrv/lib/args.c", "devsrv/lib/ring.c")
+    parts = ("devsrv/rt/rt.c", "devsrv/rt/stats.c", "devsrv/lib/args.c", "devsrv/lib/ring.c", "devsrv/lib/terminal.c")
     sources = [HERE / "rt_driver.c", *(ROOT / part for part in parts)]
     library = folder / "rt.so"
     words = ["gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
