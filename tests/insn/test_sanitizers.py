@@ -29,6 +29,7 @@ def sanitized(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_sanitizer_sees_a_write_behind_a_buffer() -> None:
     code = (
         "from l4vm.binding.machine import Machine\n"
