@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from l4vm.binding.machine import Machine, Stop
-from tests.insn.words import CODE, DATA, M32, PSR, RAM, alu, branch, fpop, imm, memory, run
+from tests.insn.words import CODE, DATA, M32, NOP, PSR, RAM, alu, branch, fpop, imm, memory, run
 
 N, Z, V, C = 8, 4, 2, 1
 VALUES = (0, 1, 2, 0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFFFFFF, 0x12345678, 0xF13CBACC)
@@ -218,6 +218,27 @@ def test_fp_compare_sets_fcc(machine: Machine, a: float, b: float, fcc: int) -> 
     machine["f2"], machine["f4"] = bits(a, "f"), bits(b, "f")
     run(machine, fpop(0x51, op3=0x35))
     assert machine["fsr"] >> 10 & 3 == fcc
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+@pytest.mark.parametrize(
+    ("psr", "divisor", "tt", "result"),
+    [(PSR, bits(2.0, "f"), None, bits(0.5, "f")), (PSR, 0, 0x08, 9), (PSR & ~0x1000, bits(2.0, "f"), 0x04, 9)],
+    ids=["result", "exception", "off"],
+)
+def test_fp_operation_in_a_delay_slot(
+    machine: Machine, taken: int, psr: int, divisor: int, tt: int | None, result: int
+) -> None:
+    machine["fsr"] = DZ << 23
+    machine["psr"], machine["o0"] = psr | (Z << 20 if taken else 0), 0
+    machine["f0"], machine["f2"], machine["f4"] = 9, bits(1.0, "f"), divisor
+    run(machine, branch(1, 16), fpop(0x4D), NOP)
+    after = CODE + (64 if taken else 8)
+    assert machine["f0"] == result
+    if tt is None:
+        assert machine["pc"] == after + (0 if taken else 4)
+    else:
+        assert (machine["pc"], machine["l1"], machine["l2"]) == (RAM | tt << 4, CODE + 4, after)
 
 
 def test_fp_instructions_trap_while_the_fpu_is_off(machine: Machine) -> None:

@@ -72,8 +72,9 @@ static void translate(struct xl_ctx *x, uint32_t word)
 }
 
 /* May the word be translated right behind the branch before it? Not what transfers control or ends its block. */
-static bool slot_fits(uint32_t word)
+static bool slot_fits(const struct xl_ctx *x, uint32_t word)
 {
+    bool fpu = x->mode & SPARC_MODE_EF;
     struct sparc_insn d;
 
     if (word >> 30 == 0)
@@ -85,17 +86,21 @@ static bool slot_fits(uint32_t word)
     case SPARC_ILLEGAL: case SPARC_JMPL_r: case SPARC_JMPL_i: case SPARC_RETT_r: case SPARC_RETT_i: case SPARC_Ticc_r: case SPARC_Ticc_i:
     case SPARC_FLUSH_r: case SPARC_FLUSH_i: case SPARC_WRASR_r: case SPARC_WRASR_i: case SPARC_WRPSR_r: case SPARC_WRPSR_i: case SPARC_WRWIM_r:
     case SPARC_WRWIM_i: case SPARC_WRTBR_r: case SPARC_WRTBR_i: case SPARC_RDASR: case SPARC_RDPSR: case SPARC_RDWIM: case SPARC_RDTBR:
-    case SPARC_CASA:
+    case SPARC_CASA: case SPARC_FPop1: case SPARC_FPop2: case SPARC_STDFQ_r: case SPARC_STDFQ_i:
         return false;
-    default:
-        /* all floating-point and coprocessor operations, and the alternate spaces */
-        return word >> 30 == 2 ? (word >> 19 & 63) < 0x34 || (word >> 19 & 63) > 0x37 : (word >> 19 & 63) < 0x10;
+    default: {
+        /* no coprocessor operations, no alternate spaces; of the FPU when it is on */
+        unsigned op3 = word >> 19 & 63;
+        if (word >> 30 == 2)
+            return op3 < 0x34 || op3 > 0x37 || (fpu && op3 < 0x36);
+        return op3 < 0x10 || (fpu && op3 >= 0x20 && op3 < 0x28);
+    }
     }
 }
 
 static bool slot_fetch(struct xl_ctx *x, uint32_t *word)
 {
-    return !x->npc_dynamic && x->insns_left >= 2 && xl_fetch32(x, x->pc + 4, word) && slot_fits(*word);
+    return !x->npc_dynamic && x->insns_left >= 2 && xl_fetch32(x, x->pc + 4, word) && slot_fits(x, *word);
 }
 
 /* The slot behind the branch at x->pc, whose successor is npc. */
