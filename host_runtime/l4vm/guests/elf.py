@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Guest executables: what of an ELF file must lie where, and which files are refused.
 
-Only Python parses ELF; the board sees segments, an entry and bytes.
+Only Python parses ELF; the board sees segments, an entry and bytes. The parser takes a fifth of `l4vm`'s start, so it
+is imported where a file is parsed.
 """
 
 from __future__ import annotations
@@ -10,9 +11,6 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
 
 from l4vm.errors import L4vmError
 
@@ -64,6 +62,9 @@ def parse_executable(data: bytes, where: str, cpu: str = "sparc") -> Executable:
     Raises:
         L4vmError: not ELF, of another CPU or byte order, not executable, truncated, or empty.
     """
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
     machine, name, little = _CPUS[cpu]
     try:
         elf = ELFFile(io.BytesIO(data))
