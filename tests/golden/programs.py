@@ -28,6 +28,7 @@ SWITCHES = {  # enum xl_switch
     "no_region": 32,
     "no_direct": 128,
     "no_linear_no_direct": 64 + 128,
+    "no_fp_copy": 256,
 }
 WARM = 0x800  # from the program's start
 # movabs $helper, %rax; call *%rax or keep it
@@ -59,6 +60,7 @@ COUNTERS = {
     "no_fold": "folded",
     "no_region": "regions",
     "no_direct": "direct_made",
+    "no_fp_copy": "fp_copied",
 }
 
 PROGRAMS: dict[str, Shown] = {
@@ -113,6 +115,11 @@ PROGRAMS: dict[str, Shown] = {
     "floating_point": Shown(
         "faddd and fcmpd are helpers; a branch on fcc",
         (fpop(0x42), fpop(0x52, 0, 0, 2, 0x35), NOP, branch(9, 3, 0, 6), NOP),
+    ),
+    "floating_point_copies": Shown(
+        "fmuld reads what faddd gave where it still is, and only the last of the two leaves its operands",
+        (fpop(0x42), fpop(0x4A, 6, 0, 4), STAY),
+        ("no_fp_copy",),
     ),
     "privileged": Shown("wr %psr and a store to the MMU end their blocks", (imm(0x31, 0, 9, 0), NOP, STAY)),
     "alternate_space": Shown("a user word and a bypass", (alternate(0x10, 10, 0x0A), alternate(0x10, 11, 0x1C), STAY)),

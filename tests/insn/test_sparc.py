@@ -220,6 +220,33 @@ def test_fp_compare_sets_fcc(machine: Machine, a: float, b: float, fcc: int) -> 
     assert machine["fsr"] >> 10 & 3 == fcc
 
 
+@pytest.mark.parametrize("memory_between", [False, True])
+def test_fp_registers_outlive_an_operation_that_is_not_done_inline(machine: Machine, memory_between: bool) -> None:
+    machine["fsr"], machine["o0"] = NX, DATA
+    for number, value in ((2, 1.5), (4, 2.25), (8, 1e-300), (10, 1e-20)):
+        machine[f"f{number}"], machine[f"f{number + 1}"] = bits(value) >> 32, bits(value) & M32
+    between = [memory(0x27, 2, 8, 64)] if memory_between else []  # std %f2
+    tiny = fpop(0x4A, 12, 8, 10)  # underflows
+    run(machine, fpop(0x42, 0, 2, 4), tiny, *between, fpop(0x42, 6, 0, 4), fpop(0x4E, 14, 2, 0), fpop(0x42, 2, 12, 4))
+    found = [machine[f"f{number}"] << 32 | machine[f"f{number + 1}"] for number in (0, 6, 14, 12, 2)]
+    assert found == [bits(x) for x in (3.75, 6.0, 1.5 / 3.75, 1e-300 * 1e-20, 2.25)]
+    assert machine["fsr"] & 0x3FF == (UF | NX) << 5 | NX
+    if memory_between:
+        assert machine.read(DATA + 64, 8) == struct.pack(">d", 1.5)
+
+
+def test_a_word_of_a_double_is_not_read_from_an_old_copy(machine: Machine) -> None:
+    machine["fsr"], machine["o0"] = NX, DATA
+    for number, value in ((2, 1.5), (4, 2.25)):
+        machine[f"f{number}"], machine[f"f{number + 1}"] = bits(value) >> 32, bits(value) & M32
+    machine["f8"] = bits(0.5, "f")
+    # f0:f1 = 3.75; f0 = the word of 0.5; f6 = f0:f1 + f4; f10 = the single in f0, twice
+    run(machine, fpop(0x42, 0, 2, 4), fpop(0x01, 0, 0, 8), fpop(0x42, 6, 0, 4), fpop(0x41, 10, 0, 0))
+    double = struct.unpack(">d", struct.pack(">fI", 0.5, bits(3.75) & M32))[0]
+    assert machine["f6"] << 32 | machine["f7"] == bits(double + 2.25)
+    assert machine["f10"] == bits(1.0, "f")
+
+
 @pytest.mark.parametrize("taken", [0, 1])
 @pytest.mark.parametrize(
     ("psr", "divisor", "tt", "result"),

@@ -153,6 +153,7 @@ struct ir_ref ir_calld(struct xl_ctx *x, const struct xl_helper *h, unsigned nar
  *
  *   guard  word of bank 0, 0 while rounding is to nearest and inexact is recorded already and not trapped; 0: the operation is exact and neither reads nor leaves operands
  *   late   bank 0: number as 64 bits (the upper half becomes 0), three operands of 8 bytes as they were; number 0: nothing is left
+ *   whole  slow does not look at `late` but to replace it: what an operation left there is dead when another one follows at once
  */
 enum xl_fp_op {
     XL_FP_ADD, XL_FP_SUB, XL_FP_MUL, XL_FP_DIV, XL_FP_SQRT,
@@ -172,6 +173,7 @@ struct xl_fp {
     const char *name;
     uint64_t (*slow)(struct xl_cpu *cpu, uint64_t word); /* may raise */
     uint8_t op, form;
+    bool whole;
     uint8_t less, greater, equal;
     uint32_t guard, late, number, upper;
 };

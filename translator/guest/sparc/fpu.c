@@ -267,6 +267,7 @@ static uint16_t place(unsigned r, enum width width)
                                         .slow = fpop,                                              \
                                         .op = operation,                                           \
                                         .form = (computes) == DOUBLE ? XL_FP_DOUBLE : XL_FP_SINGLE, \
+                                        .whole = true,                                             \
                                         .less = IEEE_LESS,                                         \
                                         .greater = IEEE_GREATER,                                   \
                                         .equal = IEEE_EQUAL,                                       \

@@ -251,7 +251,7 @@ static void cold_access(struct emit *e, const struct emit_cold *c, const struct 
     x64_call_to(&e->a, is_store ? e->store : e->load);
     if (!is_store)
         x64_mov64(&e->a, c->reg_result, RAX);
-    x64_jmp_to(&e->a, c->back);
+    emit_go_back(e, c);
 }
 
 /* The access through a window goes on here when it faults. */
@@ -284,18 +284,18 @@ static void cold_emit(struct emit *e, const struct emit_cold *c)
     case COLD_FLAGS:
         x64_mov_imm(&e->a, RCX, op->cond);
         x64_call_to(&e->a, e->flags);
-        x64_jmp_to(&e->a, c->back);
+        emit_go_back(e, c);
         break;
     case COLD_FP:
         if (c->accept)
-            emit_fp_zero(e, (const struct xl_fp *)(uintptr_t)op->imm, c->accept);
+            emit_fp_zero(e, (const struct xl_fp *)(uintptr_t)op->imm, c);
         homes_store(e);
         emit_site(e, c->insn, c->passed, c->reg_npc);
         x64_mov_imm(&e->a, RAX, (uint64_t)(uintptr_t)((const struct xl_fp *)(uintptr_t)op->imm)->slow);
         x64_store(&e->a, 1, RAX, RBP, CPU(fp_slow));
         x64_mov_imm(&e->a, RCX, e->ir->op[op->arg[2]].imm);
         x64_call_to(&e->a, e->fp);
-        x64_jmp_to(&e->a, c->back);
+        emit_go_back(e, c);
         break;
     case COLD_RAISE:
         homes_store(e);
@@ -412,6 +412,7 @@ static void part(struct emit *e, uint32_t pc)
     e->flags_kind = -1;
     e->pinned = 0;
     e->colds = 0;
+    copies_forget(e);
     regs_plan(e);
     body(e);
 }

@@ -18,10 +18,13 @@ enum {
     EMIT_SLOTS = 128,
     EMIT_COLD_MAX = 384,
     EMIT_ROOM = 320,       /* bytes that one op may take at most, its calls and spills included */
-    EMIT_COLD_ROOM = 320,  /* bytes that one cold piece may take */
+    EMIT_COLD_ROOM = 448,  /* bytes that one cold piece may take */
     EMIT_HOMES = 6,
     EMIT_WORDS = 128,      /* of a bank that may have a home */
     EMIT_JUMPS = 64,       /* between the blocks of a region */
+    EMIT_COPY_FIRST = 5,   /* xmm registers that hold copies, copies.c */
+    EMIT_COPIES = 11,
+    EMIT_COPY_WIDE = 1,    /* in a copy's offset: it is a double */
     EMIT_NONE = 0xffff,
 };
 
@@ -62,6 +65,8 @@ struct emit_cold {
     int32_t disp;       /* the address is reg_a + disp */
     uint8_t *back;
     uint8_t *accept;    /* FP: where an exact zero goes on, NULL */
+    uint8_t xmm[3], xmm_result; /* FP: operands and result */
+    uint16_t copy[EMIT_COPIES]; /* what is known of xmm registers at `back` */
 };
 
 struct emit {
@@ -93,6 +98,9 @@ struct emit {
     unsigned jumps;
     uint32_t pc;         /* of the block in work */
     unsigned colds;
+    uint16_t copy[EMIT_COPIES]; /* EMIT_NONE, or the offset in bank 0, with EMIT_COPY_WIDE */
+    unsigned copy_turn;
+    uint32_t singles;    /* copies that a single can hold */
     struct emit_value value[IR_OPS_MAX];
     struct emit_cold cold[EMIT_COLD_MAX];
     /* made once */
@@ -126,7 +134,16 @@ void emit_op(struct emit *e, const struct ir_op *op);
 enum x64_cc emit_test(struct emit *e, uint16_t ref);
 /* fp.c */
 void emit_fp(struct emit *e, const struct ir_op *op);
-void emit_fp_zero(struct emit *e, const struct xl_fp *fp, uint8_t *accept);
+void emit_fp_zero(struct emit *e, const struct xl_fp *fp, const struct emit_cold *c);
+/* copies.c */
+void copies_forget(struct emit *e);
+void copies_drop(struct emit *e, uint32_t off, unsigned bytes);
+unsigned copies_find(struct emit *e, uint32_t off, bool wide);
+unsigned copies_take(struct emit *e, uint32_t kept);
+void copies_set(struct emit *e, unsigned xmm, uint32_t off, bool wide, bool single);
+bool copies_single(const struct emit *e, unsigned xmm);
+void emit_back(struct emit *e, struct emit_cold *c);
+void emit_go_back(struct emit *e, const struct emit_cold *c);
 /* memory.c */
 void emit_load(struct emit *e, const struct ir_op *op);
 void emit_store(struct emit *e, const struct ir_op *op);

@@ -8,7 +8,7 @@
  * XL_FP_ROUNDED computes in double and rounds again. Of operands with a single's significand that is the same as rounding once: 53 >= 2 * 24 + 2. Of a multiply-add it
  * is unless the double lies half way between two singles. Operands are not narrowed: their exponents may be none of a single's.
  *
- * xmm0, xmm1, xmm3: operands; xmm2: result; xmm4: the double that it is rounded from. Source: Intel SDM vol. 2.
+ * Operands and result of arithmetic lie in registers of copies.c; xmm0 to xmm2 are scratch, xmm4 is the double that a result is rounded from. Source: Intel SDM vol. 2.
  */
 #include "host/x64/emit.h"
 
@@ -33,14 +33,14 @@ static void copy(struct emit *e, unsigned to, unsigned from)
     x64_rr(&e->a, 0x0f28, 0, to, from); /* movaps */
 }
 
-/* to = to * by + plus, scalar; registers below 8 */
+/* to = to * by + plus, scalar: vfmadd213 or its like */
 static void fused(struct emit *e, unsigned op, bool wide, unsigned to, unsigned by, unsigned plus)
 {
     x64_b(&e->a, 0xc4);
-    x64_b(&e->a, 0xe2);
+    x64_b(&e->a, (to < 8) << 7 | 1 << 6 | (plus < 8) << 5 | 2); /* R, X, B inverted; 0f 38 */
     x64_b(&e->a, (unsigned)wide << 7 | (~by & 15) << 3 | 1);
     x64_b(&e->a, op);
-    x64_b(&e->a, 0xc0 | to << 3 | plus);
+    x64_b(&e->a, 0xc0 | (to & 7) << 3 | (plus & 7));
 }
 
 /* How an operation is done: operands read, and what must hold of which value. */
@@ -93,50 +93,55 @@ static bool gives_wide(const struct xl_fp *fp)
     }
 }
 
-/* xmm2 = the arithmetic operation on xmm0, xmm1, xmm3, which hold scalars of the prefix's kind */
-static void arithmetic(struct emit *e, const struct xl_fp *fp, unsigned prefix)
+/* The xmm registers of an operation. */
+struct places {
+    unsigned first, second, third, result;
+};
+
+/* result = the arithmetic operation on scalars of the prefix's kind */
+static void arithmetic(struct emit *e, const struct xl_fp *fp, unsigned prefix, struct places at)
 {
     static const uint16_t plain[] = {[XL_FP_ADD] = ADD, [XL_FP_SUB] = SUB, [XL_FP_MUL] = MUL, [XL_FP_DIV] = DIV, [XL_FP_MUL_WIDE] = MUL};
 
     if (fp->op == XL_FP_SQRT) {
-        sse(e, prefix, SQRT, 2, 1);
+        sse(e, prefix, SQRT, at.result, at.second);
         return;
     }
-    copy(e, 2, 0);
+    copy(e, at.result, at.first);
     if (is_fused(fp))
-        fused(e, fp->op == XL_FP_MADD || fp->op == XL_FP_NMADD ? FMADD213 : FMSUB213, prefix == SCALAR_D, 2, 3, 1);
+        fused(e, fp->op == XL_FP_MADD || fp->op == XL_FP_NMADD ? FMADD213 : FMSUB213, prefix == SCALAR_D, at.result, at.third, at.second);
     else
-        sse(e, prefix, plain[fp->op], 2, 1);
+        sse(e, prefix, plain[fp->op], at.result, at.second);
 }
 
-static void compute(struct emit *e, const struct xl_fp *fp, unsigned prefix)
+static void compute(struct emit *e, const struct xl_fp *fp, unsigned prefix, struct places at)
 {
     switch (fp->op) {
-    case XL_FP_NARROW: sse(e, SCALAR_D, CVT, 2, 1); break;
-    case XL_FP_WIDEN: sse(e, SCALAR_S, CVT, 2, 1); break;
+    case XL_FP_NARROW: sse(e, SCALAR_D, CVT, at.result, at.second); break;
+    case XL_FP_WIDEN: sse(e, SCALAR_S, CVT, at.result, at.second); break;
     case XL_FP_FROM_INT:
         x64_b(&e->a, WORD);
-        x64_rr(&e->a, TO_GPR, 0, 1, RAX);
-        x64_rr(&e->a, 0x0f57, 0, 2, 2); /* xorps: no wait for what the register held */
-        sse(e, prefix, FROM_INT, 2, RAX);
+        x64_rr(&e->a, TO_GPR, 0, at.second, RAX);
+        x64_rr(&e->a, 0x0f57, 0, at.result, at.result); /* xorps: no wait for what the register held */
+        sse(e, prefix, FROM_INT, at.result, RAX);
         break;
-    case XL_FP_TO_INT: sse(e, prefix, TO_INT, RAX, 1); break;
-    case XL_FP_TO_NEAR: sse(e, prefix, TO_NEAR, RAX, 1); break;
+    case XL_FP_TO_INT: sse(e, prefix, TO_INT, RAX, at.second); break;
+    case XL_FP_TO_NEAR: sse(e, prefix, TO_NEAR, RAX, at.second); break;
     case XL_FP_MUL_WIDE:
-        sse(e, SCALAR_S, CVT, 0, 0);
-        sse(e, SCALAR_S, CVT, 1, 1);
-        arithmetic(e, fp, SCALAR_D);
+        sse(e, SCALAR_S, CVT, 0, at.first);
+        sse(e, SCALAR_S, CVT, 1, at.second);
+        arithmetic(e, fp, SCALAR_D, (struct places){.first = 0, .second = 1, .result = at.result});
         break;
-    default: arithmetic(e, fp, prefix); break;
+    default: arithmetic(e, fp, prefix, at); break;
     }
 }
 
 /* Leave when rounding the double result again may differ from rounding once: plain is looked at before it is computed, fused after. */
-static uint8_t *check_once(struct emit *e, const struct xl_fp *fp, uint32_t a, uint32_t b)
+static uint8_t *check_once(struct emit *e, const struct xl_fp *fp, uint32_t a, uint32_t b, unsigned result)
 {
     if (is_fused(fp)) {
         x64_b(&e->a, WORD);
-        x64_rr(&e->a, TO_GPR, 0, 2, RAX);
+        x64_rr(&e->a, TO_GPR, 0, result, RAX);
         x64_shift_imm(&e->a, SHIFT_SHL, 0, RAX, 3); /* the bits that no single has: half? */
         x64_alu_imm(&e->a, ALU_CMP, 0, RAX, INT32_MIN);
         return x64_jcc(&e->a, CC_E);
@@ -165,77 +170,81 @@ static uint8_t *check(struct emit *e, unsigned xmm, bool wide, int32_t first, in
     return x64_jcc(&e->a, CC_A);
 }
 
-static uint8_t *look(struct emit *e, const struct xl_fp *fp)
+/* Of a double that a single can hold, the single is the word. */
+static bool cuts_single(const struct emit *e, const struct xl_fp *fp, struct places at)
+{
+    return fp->op == XL_FP_CUT && copies_single(e, at.second);
+}
+
+static uint8_t *look(struct emit *e, const struct xl_fp *fp, struct places at)
 {
     bool wide = gives_wide(fp);
 
+    if (cuts_single(e, fp, at)) {
+        sse(e, SCALAR_D, CVT, 2, at.second);
+        return check(e, 2, false, 2, 0xfd);
+    }
     switch (shapes[fp->op].looks) {
-    case LOOK_RESULT: return check(e, 2, wide, 2, wide ? 0x7fd : 0xfd);
-    case LOOK_SOURCE: return check(e, 1, false, 2, 0xfd);
-    case LOOK_CUT: return check(e, 1, true, 897, 0x7ff);
+    case LOOK_RESULT: return check(e, at.result, wide, 2, wide ? 0x7fd : 0xfd);
+    case LOOK_SOURCE: return check(e, at.second, false, 2, 0xfd);
+    case LOOK_CUT: return check(e, at.second, true, 897, 0x7ff);
     default: /* LOOK_INT: what the host gives when there is none */
         x64_alu_imm(&e->a, ALU_CMP, 0, RAX, INT32_MIN);
         return x64_jcc(&e->a, CC_E);
     }
 }
 
-static void negate(struct emit *e, bool wide)
+static void negate(struct emit *e, unsigned xmm, bool wide)
 {
     x64_b(&e->a, WORD);
-    x64_rr(&e->a, TO_GPR, wide, 2, RAX);
+    x64_rr(&e->a, TO_GPR, wide, xmm, RAX);
     x64_rex(&e->a, wide, 0, 0, RAX); /* btc */
     x64_b(&e->a, 0x0f);
     x64_b(&e->a, 0xba);
     x64_b(&e->a, 0xf8 | RAX);
     x64_b(&e->a, wide ? 63 : 31);
     x64_b(&e->a, WORD);
-    x64_rr(&e->a, 0x0f6e, wide, 2, RAX);
-}
-
-static struct emit_cold *cold(struct emit *e, uint8_t *from, unsigned npc, struct emit_cold **list, unsigned *count)
-{
-    struct emit_cold *c = emit_cold_new(e, COLD_FP, from);
-
-    c->reg_npc = (uint8_t)npc;
-    return list[(*count)++] = c;
+    x64_rr(&e->a, 0x0f6e, wide, xmm, RAX);
 }
 
 /* In cold code: go on behind the look when the value is an exact zero. */
-void emit_fp_zero(struct emit *e, const struct xl_fp *fp, uint8_t *accept)
+void emit_fp_zero(struct emit *e, const struct xl_fp *fp, const struct emit_cold *c)
 {
     enum zeros zeros = (enum zeros)shapes[fp->op].zeros;
     bool rounded = fp->form == XL_FP_ROUNDED, wide = fp->op == XL_FP_MUL_WIDE || fp->form != XL_FP_SINGLE;
-    uint8_t *other = NULL, *second = NULL;
+    /* MUL_WIDE has its operands as doubles in scratch */
+    unsigned first = fp->op == XL_FP_MUL_WIDE ? 0 : c->xmm[0], second = fp->op == XL_FP_MUL_WIDE ? 1 : c->xmm[1];
+    uint8_t *other = NULL, *none = NULL;
 
     if (zeros == ZERO_SOURCE) {
-        magnitude(e, 1, takes_wide(fp));
-        x64_fix(x64_jcc(&e->a, CC_E), accept);
+        magnitude(e, second, takes_wide(fp));
+        x64_fix(x64_jcc(&e->a, CC_E), c->accept);
         return;
     }
-    magnitude(e, rounded ? 4 : 2, wide);
+    magnitude(e, rounded ? 4 : c->xmm_result, wide);
     if (zeros != ZERO_SUM) {
         other = x64_jcc(&e->a, CC_NE);
-        magnitude(e, 0, wide);
+        magnitude(e, first, wide);
         if (zeros != ZERO_FIRST) {
-            x64_fix(x64_jcc(&e->a, CC_E), accept);
-            magnitude(e, zeros == ZERO_FUSED ? 3 : 1, wide);
+            x64_fix(x64_jcc(&e->a, CC_E), c->accept);
+            magnitude(e, zeros == ZERO_FUSED ? c->xmm[2] : second, wide);
         }
     }
-    second = x64_jcc(&e->a, CC_NE);
-    x64_fix(x64_jmp(&e->a), accept);
-    x64_fix(second, e->a.p);
+    none = x64_jcc(&e->a, CC_NE);
+    x64_fix(x64_jmp(&e->a), c->accept);
+    x64_fix(none, e->a.p);
     if (other)
         x64_fix(other, e->a.p);
 }
 
 /* eax = the code of how the first relates to the second; leaves when they do not. */
-static uint8_t *compare(struct emit *e, const struct xl_fp *fp)
+static uint8_t *compare(struct emit *e, const struct xl_fp *fp, struct places at)
 {
     uint8_t *unordered;
 
     if (fp->form != XL_FP_SINGLE)
         x64_b(&e->a, WORD);
-    x64_rr(&e->a, 0x0f2e, 0, 0, 1); /* ucomis */
+    x64_rr(&e->a, 0x0f2e, 0, at.first, at.second); /* ucomis */
     unordered = x64_jcc(&e->a, CC_P);
     x64_mov_imm(&e->a, RAX, fp->equal);
     x64_mov_imm(&e->a, RCX, fp->greater);
@@ -245,20 +254,24 @@ static uint8_t *compare(struct emit *e, const struct xl_fp *fp)
     return unordered;
 }
 
-static void select_one(struct emit *e, uint32_t b, uint32_t c)
+static void select_one(struct emit *e, unsigned first, uint32_t b, uint32_t c)
 {
     x64_rr(&e->a, 0x0f57, 0, 2, 2);
     x64_b(&e->a, WORD);
-    x64_rr(&e->a, 0x0f2e, 0, 0, 2);
+    x64_rr(&e->a, 0x0f2e, 0, first, 2);
     x64_load(&e->a, 1, RAX, RBP, CPU(guest_state) + (int32_t)b);
     x64_rm(&e->a, 0x0f43, 1, RAX, RBP, CPU(guest_state) + (int32_t)c); /* cmovae */
 }
 
-/* eax = the word of a double in rax, its bits cut   Book E 5.6.3 */
-static void cut(struct emit *e)
+/* eax = the word of a double, its bits cut   Book E 5.6.3 */
+static void cut(struct emit *e, const struct xl_fp *fp, struct places at)
 {
+    bool single = cuts_single(e, fp, at);
+
     x64_b(&e->a, WORD);
-    x64_rr(&e->a, TO_GPR, 1, 1, RAX);
+    x64_rr(&e->a, TO_GPR, !single, single ? 2 : at.second, RAX);
+    if (single)
+        return;
     x64_mov64(&e->a, RCX, RAX);
     x64_shift_imm(&e->a, SHIFT_SHR, 1, RCX, 29);
     x64_alu_imm(&e->a, ALU_AND, 0, RCX, 0x3fffffff);
@@ -267,87 +280,179 @@ static void cut(struct emit *e)
     x64_alu(&e->a, ALU_OR, 0, RAX, RCX);
 }
 
-static void leave_operands(struct emit *e, const struct xl_fp *fp, unsigned prefix, unsigned second)
+/* --- what an operation leaves for whoever reads the flags --- */
+
+static bool is_quiet(const struct ir_op *op)
+{
+    uint8_t effect = ir_info[op->opcode].effect;
+
+    return op->opcode == IR_OP_INSN || op->opcode == IR_OP_PUT || op->opcode == IR_OP_PUTD || effect == IR_EFFECT_P || effect == IR_EFFECT_G;
+}
+
+/* Does an operation behind this one leave its own in the same place, before anybody can look? */
+static bool is_overwritten(const struct emit *e, const struct xl_fp *fp)
+{
+    unsigned i = e->op + 1;
+
+    if (!fp->whole || e->vm->config.switches & XL_NO_FP_COPY)
+        return false;
+    while (i < e->ir->count && is_quiet(&e->ir->op[i]))
+        i++;
+    if (i == e->ir->count || e->ir->op[i].opcode != IR_OP_FP)
+        return false;
+    const struct xl_fp *next = (const struct xl_fp *)(uintptr_t)e->ir->op[i].imm;
+    return next->whole && next->number && next->late == fp->late;
+}
+
+static void leave_operands(struct emit *e, const struct xl_fp *fp, unsigned prefix, unsigned second, struct places at)
 {
     uint8_t reads = fp->guard ? shapes[fp->op].reads : 0;
 
-    if (!fp->number)
+    if (!fp->number || is_overwritten(e, fp))
         return;
     if (reads & FIRST)
-        sse_memory(e, prefix, STORE, 0, fp->late + 8);
+        sse_memory(e, prefix, STORE, at.first, fp->late + 8);
     if (reads & SECOND)
-        sse_memory(e, second, STORE, 1, fp->late + 16);
+        sse_memory(e, second, STORE, at.second, fp->late + 16);
     if (reads & THIRD)
-        sse_memory(e, prefix, STORE, 3, fp->late + 24);
+        sse_memory(e, prefix, STORE, at.third, fp->late + 24);
     x64_rm(&e->a, 0xc7, 1, 0, RBP, CPU(guest_state) + (int32_t)fp->late);
     x64_d(&e->a, fp->number);
+}
+
+/* --- the operation --- */
+
+/* Its cold pieces, and how many. */
+struct colds {
+    struct emit_cold *list[4];
+    unsigned count, npc;
+};
+
+static struct emit_cold *cold(struct emit *e, uint8_t *from, struct colds *colds, struct places at)
+{
+    struct emit_cold *c = emit_cold_new(e, COLD_FP, from);
+
+    c->reg_npc = (uint8_t)colds->npc;
+    c->xmm[0] = (uint8_t)at.first;
+    c->xmm[1] = (uint8_t)at.second;
+    c->xmm[2] = (uint8_t)at.third;
+    c->xmm_result = (uint8_t)at.result;
+    return colds->list[colds->count++] = c;
+}
+
+/* An operand in a register: the copy that is there, else a new one, or scratch for what is hardly read again. */
+static unsigned operand(struct emit *e, uint32_t off, bool wide, bool once, uint32_t *kept)
+{
+    unsigned xmm = copies_find(e, off, wide);
+
+    if (xmm == X64_NO_REG && once) {
+        sse_memory(e, wide ? SCALAR_D : SCALAR_S, LOAD, 1, off);
+        return 1;
+    }
+    if (xmm == X64_NO_REG) {
+        xmm = copies_take(e, *kept);
+        sse_memory(e, wide ? SCALAR_D : SCALAR_S, LOAD, xmm, off);
+        copies_set(e, xmm, off, wide, false);
+    }
+    *kept |= 1u << xmm;
+    return xmm;
+}
+
+/* The result into the guest's register, from eax, rax or the result's register. */
+static void store_result(struct emit *e, const struct xl_fp *fp, uint32_t to, unsigned xmm, bool rounded)
+{
+    bool wide = rounded || gives_wide(fp);
+    int32_t at = CPU(guest_state) + (int32_t)to;
+
+    switch (fp->op) {
+    case XL_FP_COMPARE:
+    case XL_FP_CUT:
+        copies_drop(e, to, 4);
+        x64_store(&e->a, 0, RAX, RBP, at);
+        break;
+    case XL_FP_SELECT:
+        copies_drop(e, to, 8);
+        x64_store(&e->a, 1, RAX, RBP, at);
+        break;
+    case XL_FP_TO_INT:
+    case XL_FP_TO_NEAR:
+        copies_drop(e, to, fp->form == XL_FP_ROUNDED ? 8 : 4);
+        x64_store(&e->a, 0, RAX, RBP, at);
+        if (fp->form == XL_FP_ROUNDED)
+            x64_store_imm(&e->a, fp->upper, RBP, at + 4);
+        break;
+    default:
+        copies_drop(e, to, wide ? 8 : 4);
+        sse_memory(e, wide ? SCALAR_D : SCALAR_S, STORE, xmm, to);
+        copies_set(e, xmm, to, wide, rounded || fp->op == XL_FP_WIDEN);
+        break;
+    }
+}
+
+/* In xmm registers: does the operation have a result there? */
+static bool in_xmm(const struct xl_fp *fp)
+{
+    switch (fp->op) {
+    case XL_FP_COMPARE: case XL_FP_CUT: case XL_FP_SELECT: case XL_FP_TO_INT: case XL_FP_TO_NEAR: return false;
+    default: return true;
+    }
 }
 
 void emit_fp(struct emit *e, const struct ir_op *op)
 {
     const struct xl_fp *fp = (const struct xl_fp *)(uintptr_t)op->imm;
     const struct shape *shape = &shapes[fp->op];
-    uint32_t first = (uint32_t)e->ir->op[op->arg[0]].imm, other = (uint32_t)e->ir->op[op->arg[1]].imm;
+    uint32_t first = (uint32_t)e->ir->op[op->arg[0]].imm, other = (uint32_t)e->ir->op[op->arg[1]].imm, kept = 0;
     uint32_t to = first & 0xffff, a = first >> 16, b = other & 0xffff, c = other >> 16;
-    unsigned prefix = fp->form == XL_FP_SINGLE ? SCALAR_S : SCALAR_D, second = takes_wide(fp) ? SCALAR_D : SCALAR_S, npc = emit_npc_reg(e), colds = 0;
+    unsigned prefix = fp->form == XL_FP_SINGLE ? SCALAR_S : SCALAR_D, second = takes_wide(fp) ? SCALAR_D : SCALAR_S;
     bool rounded = fp->form == XL_FP_ROUNDED && shape->looks == LOOK_RESULT, before = shape->looks == LOOK_SOURCE || shape->looks == LOOK_CUT;
-    struct emit_cold *list[3], *looked = NULL;
+    struct places at = {0};
+    struct colds colds = {.npc = emit_npc_reg(e)};
 
     if (is_fused(fp) && !e->has_fma) {
-        cold(e, x64_jmp(&e->a), npc, list, &colds);
-        list[0]->back = e->a.p;
+        copies_drop(e, to, 8);
+        emit_back(e, cold(e, x64_jmp(&e->a), &colds, at));
         return;
     }
     if (fp->guard) {
         x64_alu_mem_imm(&e->a, ALU_CMP, RBP, CPU(guest_state) + (int32_t)fp->guard, 0);
-        cold(e, x64_jcc(&e->a, CC_NE), npc, list, &colds);
+        cold(e, x64_jcc(&e->a, CC_NE), &colds, at);
     }
     if (shape->reads & FIRST)
-        sse_memory(e, fp->op == XL_FP_MUL_WIDE ? SCALAR_S : prefix, LOAD, 0, a);
+        at.first = operand(e, a, fp->op != XL_FP_MUL_WIDE && prefix == SCALAR_D, false, &kept);
     if (shape->reads & SECOND)
-        sse_memory(e, second, LOAD, 1, b);
+        at.second = operand(e, b, second == SCALAR_D, fp->op == XL_FP_WIDEN || fp->op == XL_FP_FROM_INT, &kept);
     if (shape->reads & THIRD)
-        sse_memory(e, prefix, LOAD, 3, c);
-    if (rounded && !is_fused(fp) && fp->op != XL_FP_NARROW)
-        cold(e, check_once(e, fp, a, b), npc, list, &colds);
-    if (before) {
-        looked = cold(e, look(e, fp), npc, list, &colds);
-        looked->accept = e->a.p;
-    }
+        at.third = operand(e, c, prefix == SCALAR_D, false, &kept);
+    at.result = in_xmm(fp) ? copies_take(e, kept) : 2;
+    if (rounded && !is_fused(fp) && fp->op != XL_FP_NARROW && !(copies_single(e, shape->reads & FIRST ? at.first : at.second) && copies_single(e, at.second)))
+        cold(e, check_once(e, fp, a, b, 0), &colds, at);
+    if (before)
+        cold(e, look(e, fp, at), &colds, at)->accept = e->a.p;
     if (fp->op == XL_FP_COMPARE)
-        cold(e, compare(e, fp), npc, list, &colds);
+        cold(e, compare(e, fp, at), &colds, at);
     else if (fp->op == XL_FP_SELECT)
-        select_one(e, b, c);
+        select_one(e, at.first, b, c);
     else if (fp->op == XL_FP_CUT)
-        cut(e);
+        cut(e, fp, at);
     else
-        compute(e, fp, prefix);
+        compute(e, fp, prefix, at);
     if (rounded && is_fused(fp))
-        cold(e, check_once(e, fp, a, b), npc, list, &colds);
+        cold(e, check_once(e, fp, a, b, at.result), &colds, at);
     if (rounded && fp->op != XL_FP_NARROW) {
-        copy(e, 4, 2);
-        sse(e, SCALAR_D, CVT, 2, 2);
+        copy(e, 4, at.result);
+        sse(e, SCALAR_D, CVT, at.result, at.result);
     }
     if (!before && shape->looks != LOOK_NEVER) {
-        looked = cold(e, look(e, fp), npc, list, &colds);
+        struct emit_cold *looked = cold(e, look(e, fp, at), &colds, at);
         looked->accept = shape->zeros == ZERO_NEVER ? NULL : e->a.p;
     }
     if (is_fused(fp) && fp->op >= XL_FP_NMADD)
-        negate(e, gives_wide(fp));
+        negate(e, at.result, gives_wide(fp));
     if (rounded)
-        sse(e, SCALAR_S, CVT, 2, 2);
-    leave_operands(e, fp, prefix, second);
-    switch (fp->op) {
-    case XL_FP_COMPARE: case XL_FP_CUT: x64_store(&e->a, 0, RAX, RBP, CPU(guest_state) + (int32_t)to); break;
-    case XL_FP_SELECT: x64_store(&e->a, 1, RAX, RBP, CPU(guest_state) + (int32_t)to); break;
-    case XL_FP_TO_INT:
-    case XL_FP_TO_NEAR:
-        x64_store(&e->a, 0, RAX, RBP, CPU(guest_state) + (int32_t)to);
-        if (fp->form == XL_FP_ROUNDED)
-            x64_store_imm(&e->a, fp->upper, RBP, CPU(guest_state) + (int32_t)to + 4);
-        break;
-    default: sse_memory(e, rounded || gives_wide(fp) ? SCALAR_D : SCALAR_S, STORE, 2, to); break;
-    }
-    while (colds)
-        list[--colds]->back = e->a.p;
+        sse(e, SCALAR_S, CVT, at.result, at.result);
+    leave_operands(e, fp, prefix, second, at);
+    store_result(e, fp, to, at.result, rounded);
+    while (colds.count)
+        emit_back(e, colds.list[--colds.count]);
 }

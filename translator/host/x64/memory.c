@@ -234,7 +234,7 @@ static void direct_load(struct emit *e, const struct ir_op *op)
     c->reg_npc = (uint8_t)npc;
     c->reg_result = (uint8_t)d;
     load_value(e, &mem, d, in_window(e, at));
-    c->back = e->a.p;
+    emit_back(e, c);
 }
 
 static void direct_store(struct emit *e, const struct ir_op *op)
@@ -249,7 +249,7 @@ static void direct_store(struct emit *e, const struct ir_op *op)
     c->reg_npc = (uint8_t)npc;
     c->reg_b = (uint8_t)v;
     store_value(e, &mem, ordered, in_window(e, at));
-    c->back = e->a.p;
+    emit_back(e, c);
 }
 
 /* --- through linear stretch and soft TLB --- */
@@ -279,7 +279,7 @@ void emit_load(struct emit *e, const struct ir_op *op)
     c->reg_npc = (uint8_t)npc;
     load_value(e, &mem, d, (struct operand){.base = RAX, .index = index});
     c->reg_result = (uint8_t)d;
-    c->back = e->a.p;
+    emit_back(e, c);
 }
 
 void emit_store(struct emit *e, const struct ir_op *op)
@@ -298,7 +298,7 @@ void emit_store(struct emit *e, const struct ir_op *op)
     c->reg_b = (uint8_t)v;
     c->reg_npc = (uint8_t)npc;
     store_value(e, &mem, in_order(e, &mem, v), (struct operand){.base = RAX, .index = index});
-    c->back = e->a.p;
+    emit_back(e, c);
 }
 
 /* In cold code, behind a window or a linear stretch that did not hold the address: the TLB. Returns the jump of its miss. */

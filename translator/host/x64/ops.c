@@ -222,7 +222,7 @@ static void flags_cond(struct emit *e, const struct ir_op *op)
     x64_setcc(&e->a, (enum x64_cc)cc_of[op->cond], RAX);
     x64_extend(&e->a, 0x0fb6, RAX, RAX);
     struct emit_cold *c = emit_cold_new(e, COLD_FLAGS, other);
-    c->back = e->a.p;
+    emit_back(e, c);
     x64_mov(&e->a, regs_make(e), RAX);
 }
 
@@ -254,6 +254,7 @@ static void call(struct emit *e, const struct ir_op *op)
         e->flags_kind = -1;
     }
     e->ends |= (h->flags & XL_H_ENDS) != 0;
+    copies_forget(e);
     homes_load(e);
     if (op->opcode == IR_OP_CALLW && e->value[e->op].uses)
         x64_rr(&e->a, 0x8b, 0, regs_make(e), RAX);
@@ -277,6 +278,8 @@ static void put(struct emit *e, const struct ir_op *op)
     struct where at = where_of(op);
     unsigned home = home_find(e, op);
 
+    if (op->cond == 0)
+        copies_drop(e, op->off, 4);
     if (home < e->homes)
         regs_put_home(e, home, op->arg[0]);
     else
@@ -290,7 +293,10 @@ void emit_op(struct emit *e, const struct ir_op *op)
     case IR_OP_GET: get(e, op); return;
     case IR_OP_PUT: put(e, op); return;
     case IR_OP_GETD: x64_load(&e->a, 1, regs_make(e), RBP, CPU(guest_state) + (int32_t)op->off); return;
-    case IR_OP_PUTD: x64_store(&e->a, 1, regs_use(e, op->arg[0]), RBP, CPU(guest_state) + (int32_t)op->off); return;
+    case IR_OP_PUTD:
+        copies_drop(e, op->off, 8);
+        x64_store(&e->a, 1, regs_use(e, op->arg[0]), RBP, CPU(guest_state) + (int32_t)op->off);
+        return;
     case IR_OP_FP: emit_fp(e, op); return;
     case IR_OP_ADD: alu(e, op, ALU_ADD, 0); return;
     case IR_OP_SUB: alu(e, op, ALU_SUB, 0); return;
