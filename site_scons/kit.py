@@ -16,6 +16,7 @@ from pathlib import Path
 
 from SCons.Script import Action, AlwaysBuild, Depends, Environment, Exit, File, Glob
 
+from l4vm import font
 from l4vm.decode.emit import write_header
 from l4vm.description import load_description
 from l4vm.errors import L4vmError, nearest
@@ -165,6 +166,12 @@ class Kit:
 
             source = [f"#host_runtime/l4vm/formats/{name}.py", "#host_runtime/l4vm/formats/cheader.py"]
             self.command(f"{self.gen}/{name}_gen.h", source, make, "generate")
+
+        def make_font(target, source, env):
+            Path(str(target[0])).write_text(font.header(font.load()), encoding="utf-8")
+
+        sources = [File(str(font.PATH)), "#host_runtime/l4vm/font/__init__.py"]
+        self.command(f"{self.gen}/font_gen.h", sources, make_font, "generate")
 
     def decoder(self, table, header):
         """Generate a guest's decoder from its table."""

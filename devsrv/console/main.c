@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console server: the board's display and keyboard, shared by terminals. The visible terminal's rows that changed are drawn, and keys go to the visible terminal only.
+ * The console server: the board's display and keyboard, shared by places: terminals first, then guests' screens. What changed of the visible place is drawn, and keys go to the visible place
+ * only: to a terminal as characters, to a guest's screen as the keyboard sends them.
  *
- * Arguments: RING, one per client (devsrv/terminal.h; value: the terminal's number, and whether keys go to this client); TEXT "0", "1".. the terminals' names (value: the task's index, 0 for none); VALUE "layout";
- * MEMORY "states" (root's: a byte for each task, link_task_state), "display", "terminals" (struct shown for each terminal, zeroed at power on); CAP "irq", "wake", "supervisor".
+ * Arguments: RING, one per client (devsrv/terminal.h; value: the place's number, and whether keys go to this client, or it is the keyboard of a screen); TEXT "0", "1".. the places' names (value:
+ * the task's index, 0 for none); VALUE "layout"; MEMORY "states" (root's: a byte for each task, link_task_state, then whether the frame was found), "display", "terminals" (struct shown for each
+ * terminal, zeroed at power on), "frame" (the display's, none when the board has no such display), "screenN" of place N (devsrv/screen.h); CAP "irq", "wake", "supervisor".
  * Wake word: bit 0 the keyboard's interrupt, bit 1 + n the client of ring n.
  *
- * Alt-F1.. and Alt with arrows switch, Shift with page up and down looks back. The bottom row names the terminals; a star stands before one that got output since it was looked at.
+ * Alt-F1.. and Alt with arrows switch, Shift with page up and down looks back. The bottom row names the places; a star stands before a terminal that got output since it was looked at.
  * Terminals lie in root's memory: what is shown outlives this task. A piece of output is consumed behind it was shown, so a piece may be shown twice when the server ends between.
  */
 #include "devsrv/args.h"
@@ -14,20 +16,20 @@
 #include "devsrv/supervisor.h"
 #include "devsrv/terminal.h"
 #include "devsrv/text.h"
+#include "display.h"
 #include "i8042.h"
 #include "keyboard.h"
 #include "l4/l4.h"
+#include "picture.h"
 #include "system_table_gen.h"
-#include "terminal.h"
-#include "vga.h"
 
 enum {
     WAKE_IRQ = 1,
-    TERMINALS_MAX = 12, /* keys F1 to F12 */
+    PLACES_MAX = 12, /* keys F1 to F12 */
     CLIENTS_MAX = 32,
-    ROWS = VGA_ROWS - 1,
-    HISTORY = 400,
-    CELLS = (ROWS + HISTORY) * VGA_COLUMNS,
+    CELLS = 33920, /* of a terminal with its history, whatever the display's size */
+    LINE_BYTES = FRAME_COLUMNS + 1,
+    HELD_BYTES = 8, /* of one key's codes */
     PIECE = 128,       /* bytes shown between two looks at the ring's index */
     TURN_PIECES = 16,  /* of one client in one turn */
     TURN_KEYS = 32,
@@ -45,23 +47,26 @@ enum { SHOWN_BYTES = 0x48000 };
 
 struct client {
     struct ds_ring_pair ring;
-    unsigned terminal;
-    bool hears;
+    unsigned place;
+    bool hears, is_keyboard;
 };
 
 struct console {
     struct ds_server server;
     uint32_t irq;
-    volatile uint16_t *display;
+    struct display display;
     uint8_t *terminals;
     const uint8_t *states;
-    uint8_t task[TERMINALS_MAX], state[TERMINALS_MAX]; /* whose state is shown, 0: nobody's; and as it was drawn */
-    unsigned count, clients;
+    uint8_t task[PLACES_MAX], state[PLACES_MAX]; /* whose state is shown, 0: nobody's; and as it was drawn */
+    unsigned count, places, clients;             /* terminals; they and screens */
     struct client client[CLIENTS_MAX];
-    bool has_news[TERMINALS_MAX]; /* output that nobody looked at */
-    unsigned visible, back;       /* lines back in its history */
+    struct picture picture[PLACES_MAX];          /* of places from `count` on */
+    bool has_news[PLACES_MAX];                   /* output that nobody looked at */
+    unsigned visible, back;                      /* lines back in its history */
     bool is_status_old;
     struct keyboard keyboard;
+    uint8_t held[HELD_BYTES];                    /* codes of a key that is not complete yet, for a screen */
+    unsigned held_count;
 };
 
 static struct shown *shown(const struct console *c, unsigned n)
@@ -69,37 +74,42 @@ static struct shown *shown(const struct console *c, unsigned n)
     return (struct shown *)(void *)(c->terminals + (size_t)n * SHOWN_BYTES);
 }
 
+static bool is_screen(const struct console *c, unsigned place)
+{
+    return place >= c->count;
+}
+
 static struct terminal *visible(const struct console *c)
 {
     return &shown(c, c->visible)->terminal;
 }
 
-/* May it be used as it lies there? Its last server may have ended in the middle of a step. */
-static bool is_sound(const struct shown *s)
+static unsigned rows(const struct console *c)
+{
+    return c->display.rows - 1;
+}
+
+static unsigned history(const struct console *c)
+{
+    return CELLS / c->display.columns - rows(c);
+}
+
+/* May it be used as it lies there? Its last server may have ended in the middle of a step, or had another display. */
+static bool is_sound(const struct console *c, const struct shown *s)
 {
     const struct terminal *t = &s->terminal;
-    return s->magic == SHOWN_MAGIC && t->cells == s->cells && t->columns == VGA_COLUMNS && t->rows == ROWS && t->lines == ROWS + HISTORY && t->top < t->lines &&
-           t->history <= HISTORY && t->pen.row < ROWS && t->pen.column < VGA_COLUMNS && t->saved.row < ROWS && t->saved.column < VGA_COLUMNS &&
-           t->region_top <= t->region_bottom && t->region_bottom < ROWS && t->answer_bytes <= TERMINAL_ANSWER_BYTES && t->parameters <= TERMINAL_PARAMETERS;
+    return s->magic == SHOWN_MAGIC && t->cells == s->cells && t->columns == c->display.columns && t->rows == rows(c) && t->lines == rows(c) + history(c) && t->top < t->lines &&
+           t->history <= history(c) && t->pen.row < rows(c) && t->pen.column < t->columns && t->saved.row < rows(c) && t->saved.column < t->columns &&
+           t->region_top <= t->region_bottom && t->region_bottom < rows(c) && t->answer_bytes <= TERMINAL_ANSWER_BYTES && t->parameters <= TERMINAL_PARAMETERS;
 }
 
 static void all_dirty(struct console *c)
 {
     struct terminal *t = visible(c);
-    for (unsigned row = 0; row < ROWS; row++) {
+    for (unsigned row = 0; row < rows(c); row++) {
         t->is_dirty[row] = true;
     }
     c->is_status_old = true;
-}
-
-static void show(struct console *c, unsigned n)
-{
-    if (n < c->count) {
-        c->visible = n;
-        c->back = 0;
-        c->has_news[n] = false;
-        all_dirty(c);
-    }
 }
 
 /* ---- keys ---- */
@@ -109,13 +119,44 @@ static unsigned modes(const struct terminal *t)
     return (t->is_cursor_application ? KEYBOARD_CURSOR_APPLICATION : 0u) | (t->is_newline ? KEYBOARD_NEWLINE : 0u);
 }
 
-/* Bytes for a terminal's program; what it has no room for is lost, as on a keyboard that nobody reads. */
-static void tell(struct console *c, unsigned terminal, const uint8_t *bytes, unsigned count, uint64_t *signals)
+/* Bytes for who hears a place's keys; what it has no room for is lost, as on a keyboard that nobody reads. */
+static void tell(struct console *c, unsigned place, const uint8_t *bytes, unsigned count, uint64_t *signals)
 {
     for (unsigned i = 0; count && i < c->clients; i++) {
-        if (c->client[i].terminal == terminal && c->client[i].hears && ds_ring_write(&c->client[i].ring.in, bytes, count)) {
+        if (c->client[i].place == place && c->client[i].hears && ds_ring_write(&c->client[i].ring.in, bytes, count)) {
             *signals |= 1ull << i;
         }
+    }
+}
+
+/* To a guest that is left the keys that switch look held: let them go. Set 2, both of Alt, Control, Shift. */
+static void release_keys(struct console *c, uint64_t *signals)
+{
+    static const uint8_t released[] = {0xf0, 0x11, 0xe0, 0xf0, 0x11, 0xf0, 0x14, 0xe0, 0xf0, 0x14, 0xf0, 0x12, 0xf0, 0x59};
+    tell(c, c->visible, released, sizeof released, signals);
+}
+
+static void show(struct console *c, unsigned n, uint64_t *signals)
+{
+    if (n >= c->places) {
+        return;
+    }
+    if (is_screen(c, c->visible)) {
+        release_keys(c, signals);
+        picture_show(&c->picture[c->visible], &c->display.frame, false);
+    }
+    display_forget(&c->display);
+    c->visible = n;
+    c->back = 0;
+    c->has_news[n] = false;
+    c->is_status_old = true;
+    if (is_screen(c, n)) {
+        picture_show(&c->picture[n], &c->display.frame, true);
+        for (unsigned i = 0; i < c->clients; i++) {
+            *signals |= c->client[i].place == n ? 1ull << i : 0; /* it is wanted */
+        }
+    } else {
+        all_dirty(c);
     }
 }
 
@@ -126,24 +167,53 @@ static void look_back(struct console *c, int lines)
     all_dirty(c);
 }
 
+/* The codes of a key, once they are complete, are a screen's unless they switched. */
+static void hold(struct console *c, uint8_t byte, bool has_switched, unsigned place, uint64_t *signals)
+{
+    enum { EXTENDED = 0xe0, PAUSE = 0xe1, RELEASE = 0xf0 };
+    if (c->held_count < HELD_BYTES) {
+        c->held[c->held_count++] = byte;
+    }
+    if (byte == EXTENDED || byte == PAUSE || byte == RELEASE) {
+        return;
+    }
+    if (is_screen(c, place) && !has_switched) {
+        tell(c, place, c->held, c->held_count, signals);
+    }
+    c->held_count = 0;
+}
+
 static void key(struct console *c, uint8_t byte, uint64_t *signals)
 {
-    struct keyboard_event event = keyboard_take(&c->keyboard, byte, modes(visible(c)));
+    unsigned before = c->visible;
+    bool is_text = !is_screen(c, before);
+    struct keyboard_event event = keyboard_take(&c->keyboard, byte, is_text ? modes(visible(c)) : 0);
     switch (event.action) {
     case KEYBOARD_WRITE:
-        if (c->back) {
-            look_back(c, -(int)c->back);
+        if (is_text) {
+            if (c->back) {
+                look_back(c, -(int)c->back);
+            }
+            tell(c, c->visible, event.bytes, event.count, signals);
         }
-        tell(c, c->visible, event.bytes, event.count, signals);
         break;
-    case KEYBOARD_SHOW: show(c, event.number); break;
-    case KEYBOARD_NEXT: show(c, (c->visible + 1) % c->count); break;
-    case KEYBOARD_PREVIOUS: show(c, (c->visible + c->count - 1) % c->count); break;
-    case KEYBOARD_UP: look_back(c, ROWS / 2); break;
-    case KEYBOARD_DOWN: look_back(c, -(ROWS / 2)); break;
+    case KEYBOARD_SHOW: show(c, event.number, signals); break;
+    case KEYBOARD_NEXT: show(c, (c->visible + 1) % c->places, signals); break;
+    case KEYBOARD_PREVIOUS: show(c, (c->visible + c->places - 1) % c->places, signals); break;
+    case KEYBOARD_UP:
+        if (is_text) {
+            look_back(c, (int)rows(c) / 2);
+        }
+        break;
+    case KEYBOARD_DOWN:
+        if (is_text) {
+            look_back(c, -(int)rows(c) / 2);
+        }
+        break;
     case KEYBOARD_LEDS: i8042_leds(c->keyboard.leds); break;
     default: break;
     }
+    hold(c, byte, event.action == KEYBOARD_SHOW || event.action == KEYBOARD_NEXT || event.action == KEYBOARD_PREVIOUS, before, signals);
 }
 
 static bool keys_turn(struct console *c, uint64_t *signals)
@@ -164,19 +234,22 @@ static bool keys_turn(struct console *c, uint64_t *signals)
 static bool client_turn(struct console *c, unsigned n, uint64_t *signals)
 {
     struct client *client = &c->client[n];
-    struct terminal *t = &shown(c, client->terminal)->terminal;
+    if (client->is_keyboard) {
+        return false; /* it has come to say that its picture changed */
+    }
+    struct terminal *t = &shown(c, client->place)->terminal;
     uint8_t bytes[PIECE];
     uint32_t got = PIECE;
     for (unsigned i = 0; i < TURN_PIECES && got == PIECE; i++) {
         got = ds_ring_peek(&client->ring.out, 0, bytes, PIECE);
         terminal_write(t, bytes, got);
         ds_ring_consume(&client->ring.out, got);
-        if (got && client->terminal != c->visible && !c->has_news[client->terminal]) {
-            c->has_news[client->terminal] = c->is_status_old = true;
+        if (got && client->place != c->visible && !c->has_news[client->place]) {
+            c->has_news[client->place] = c->is_status_old = true;
         }
     }
     if (client->hears) {
-        tell(c, client->terminal, bytes, terminal_take_answer(t, bytes, TERMINAL_ANSWER_BYTES), signals);
+        tell(c, client->place, bytes, terminal_take_answer(t, bytes, TERMINAL_ANSWER_BYTES), signals);
     }
     return got == PIECE;
 }
@@ -186,7 +259,7 @@ static const char *const state_names[] = {"", " paused", " stopped", " faulted",
 
 static void states_look(struct console *c)
 {
-    for (unsigned n = 0; n < c->count; n++) {
+    for (unsigned n = 0; n < c->places; n++) {
         uint8_t state = c->task[n] ? __atomic_load_n(&c->states[c->task[n]], __ATOMIC_RELAXED) : 0;
         if (state != c->state[n] && state < sizeof state_names / sizeof *state_names) {
             c->state[n] = state;
@@ -197,10 +270,10 @@ static void states_look(struct console *c)
 
 static void draw_status(struct console *c)
 {
-    char line[VGA_COLUMNS + 1], number[4];
+    char line[LINE_BYTES], number[4];
     struct ds_text t = ds_text_on(line, sizeof line), name;
     unsigned from = 0, to = 0;
-    for (unsigned n = 0; n < c->count; n++) {
+    for (unsigned n = 0; n < c->places; n++) {
         name = ds_text_on(number, sizeof number);
         ds_text_dec(&name, n);
         from = n == c->visible ? (unsigned)(t.at - t.start) : from;
@@ -218,23 +291,35 @@ static void draw_status(struct console *c)
         ds_text_dec(&t, c->back);
         ds_text_put(&t, " lines");
     }
-    vga_status(c->display, line, from, to);
+    display_status(&c->display, line, from, to);
     c->is_status_old = false;
 }
 
-static void draw(struct console *c)
+static void draw_terminal(struct console *c)
 {
     struct terminal *t = visible(c);
-    for (unsigned row = 0; row < ROWS; row++) {
+    for (unsigned row = 0; row < rows(c); row++) {
         if (t->is_dirty[row]) {
             t->is_dirty[row] = false;
-            vga_row(c->display, t, row, c->back);
+            display_row(&c->display, t, row, c->back);
         }
     }
-    vga_cursor(t->is_cursor_shown && !c->back, t->pen.column, t->pen.row);
+    display_cursor(&c->display, t->is_cursor_shown && !c->back, t->pen.column, t->pen.row);
+}
+
+/* True when there is more to draw. */
+static bool draw(struct console *c)
+{
+    bool is_more = false;
+    if (is_screen(c, c->visible)) {
+        is_more = picture_turn(&c->picture[c->visible], &c->display.frame);
+    } else {
+        draw_terminal(c);
+    }
     if (c->is_status_old) {
         draw_status(c);
     }
+    return is_more;
 }
 
 static bool console_turn(void *arg, uint64_t word, uint64_t *signals)
@@ -248,8 +333,7 @@ static bool console_turn(void *arg, uint64_t word, uint64_t *signals)
         is_more = client_turn(c, n, signals) || is_more;
     }
     states_look(c);
-    draw(c);
-    return is_more;
+    return draw(c) || is_more;
 }
 
 /* ---- the start ---- */
@@ -263,19 +347,37 @@ static void *memory(const char *name, uint64_t bytes)
     return (void *)(uintptr_t)arg->va;
 }
 
+static const struct arg_entry *numbered(enum arg_kind kind, const char *before, unsigned n)
+{
+    char name[ARG_NAME_BYTES + 1];
+    struct ds_text text = ds_text_on(name, sizeof name);
+    ds_text_put(&text, before);
+    ds_text_dec(&text, n);
+    return ds_args_find(kind, name);
+}
+
 static void terminals_open(struct console *c)
 {
     for (unsigned n = 0; n < c->count; n++) {
         struct shown *s = shown(c, n);
-        char number[4];
-        struct ds_text text = ds_text_on(number, sizeof number);
-        ds_text_dec(&text, n);
-        const struct arg_entry *name = ds_args_find(ARG_KIND_TEXT, number);
-        c->task[n] = (uint8_t)(name && name->value < SYS_TASKS_MAX ? name->value : 0);
-        if (!is_sound(s)) {
-            terminal_open(&s->terminal, s->cells, VGA_COLUMNS, ROWS, HISTORY);
+        if (!is_sound(c, s)) {
+            terminal_open(&s->terminal, s->cells, c->display.columns, rows(c), history(c));
             s->magic = SHOWN_MAGIC;
         }
+    }
+}
+
+/* Screens are places only where there is a frame to show them on. */
+static void screens_open(struct console *c)
+{
+    const struct arg_entry *memory;
+    c->places = c->count;
+    while (c->display.has_frame && c->places < PLACES_MAX && (memory = numbered(ARG_KIND_MEMORY, "screen", c->places)) && memory->bytes >= DS_SCREEN_BYTES) {
+        picture_open(&c->picture[c->places++], (void *)(uintptr_t)memory->va);
+    }
+    for (unsigned n = 0; n < c->places; n++) {
+        const struct arg_entry *name = numbered(ARG_KIND_TEXT, "", n);
+        c->task[n] = (uint8_t)(name && name->value < SYS_TASKS_MAX ? name->value : 0);
     }
 }
 
@@ -284,33 +386,38 @@ static void clients_open(struct console *c)
     const struct arg_entry *ring;
     for (; (ring = ds_args_nth(ARG_KIND_RING, c->clients)); c->clients++) {
         unsigned number = (unsigned)(ring->value & 0xff);
-        if (c->clients == CLIENTS_MAX || number >= TERMINALS_MAX ||
-            !ds_ring_open_server(&c->client[c->clients].ring, (void *)(uintptr_t)ring->va, ring->bytes) || !ds_server_add(&c->server, ring->slot)) {
-            ds_server_fail("a RING argument is damaged, its terminal's number is above 11, or there are more than 32");
+        struct client *client = &c->client[c->clients];
+        if (c->clients == CLIENTS_MAX || number >= PLACES_MAX || !ds_ring_open_server(&client->ring, (void *)(uintptr_t)ring->va, ring->bytes) || !ds_server_add(&c->server, ring->slot)) {
+            ds_server_fail("a RING argument is damaged, its place's number is above 11, or there are more than 32");
         }
-        c->client[c->clients].terminal = number;
-        c->client[c->clients].hears = ring->value & DS_TERMINAL_HEARS;
-        c->count = number >= c->count ? number + 1 : c->count;
+        client->place = number;
+        client->is_keyboard = ring->value & DS_TERMINAL_KEYBOARD;
+        client->hears = client->is_keyboard || ring->value & DS_TERMINAL_HEARS;
+        c->count = !client->is_keyboard && number >= c->count ? number + 1 : c->count;
     }
     if (c->count == 0) {
-        ds_server_fail("there is no RING argument, so nothing to show");
+        ds_server_fail("there is no RING argument of a terminal, so nothing to show");
     }
 }
 
 static void console_open(struct console *c)
 {
+    uint64_t signals = 0;
     ds_server_open(&c->server);
     c->irq = ds_server_cap("irq", "the argument CAP irq is missing");
     clients_open(c);
-    c->display = memory("display", VGA_BYTES);
     c->terminals = memory("terminals", (uint64_t)c->count * SHOWN_BYTES);
-    c->states = memory("states", SYS_TASKS_MAX);
+    c->states = memory("states", SYS_STATES_FRAME + 1);
+    const struct arg_entry *frame = ds_args_find(ARG_KIND_MEMORY, "frame");
+    bool has_frame = frame && frame->bytes >= FRAME_BYTES && c->states[SYS_STATES_FRAME];
+    display_open(&c->display, memory("display", VGA_BYTES), has_frame ? (volatile uint32_t *)(uintptr_t)frame->va : NULL);
     terminals_open(c);
+    screens_open(c);
     keyboard_open(&c->keyboard, KEYBOARD_SET_2, ds_args_value("layout", 0) == KEYBOARD_JP ? KEYBOARD_JP : KEYBOARD_US);
     if (!i8042_open()) {
         ds_log("the keyboard controller does not answer; terminals are shown, keys are not taken");
     }
-    show(c, 0);
+    show(c, 0, &signals);
 }
 
 int main(void)

@@ -77,6 +77,18 @@ void memory_fill(uint32_t number)
     }
 }
 
+/* The frame of the display on the PCI bus; false when it is not there, or not where devices are. */
+static bool frame_make(uint32_t number)
+{
+    const struct sys_memory *m = &TABLE(&root.table, memory)[number];
+    struct l4_out devices;
+    uint64_t pa;
+
+    if (l4_memory_info(K_SLOT_DEVICES, &devices) != K_OK || !pci_memory((uint32_t)m->blob, m->bytes, &pa) || pa < devices.v[1] || pa - devices.v[1] >= devices.v[0])
+        return false;
+    return l4_memory_create(K_SLOT_DEVICES, SLOT_MEMORY + number, pa - devices.v[1], m->bytes) == K_OK;
+}
+
 static void memories_make(void)
 {
     EACH(memory)
@@ -89,6 +101,11 @@ static void memories_make(void)
         if (m->flags & SYS_MEMORY_FLAG_DISPLAY) {
             must("display memory", i, l4_memory_create(K_SLOT_DISPLAY, SLOT_MEMORY + i, m->blob - K_DISPLAY_BASE, m->bytes));
             continue;
+        }
+        if (m->flags & SYS_MEMORY_FLAG_FRAME) {
+            root.has_frame = frame_make(i);
+            if (root.has_frame)
+                continue;
         }
         ram_take(i, m->bytes, m->flags & SYS_MEMORY_FLAG_LARGE ? LARGE : K_PAGE_BYTES);
         memory_fill(i);

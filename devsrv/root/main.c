@@ -84,8 +84,10 @@ int main(void)
     root.has_management = ring_open("management", &root.management, &root.management_server);
     ds_terminal_open(&root.terminal);
     const struct arg_entry *states = ds_args_find(ARG_KIND_MEMORY, "states");
-    if (states && states->bytes >= MAX_TASK)
+    if (states && states->bytes > SYS_STATES_FRAME) {
         root.states = (uint8_t *)states->va;
+        root.states[SYS_STATES_FRAME] = root.has_frame;
+    }
     if (l4_reply_create(K_SLOT_SELF, SLOT_REPLY) != K_OK)
         root_fail("reply object", 0, K_NO_MEMORY);
     build_start();

@@ -71,6 +71,7 @@ struct root {
     uint8_t *states;                   /* each task's state, for the console server; NULL without one */
     uint32_t log_server, management_server; /* notifications of the rings' server */
     bool has_log, has_management;
+    bool has_frame;                    /* the display's linear frame was found */
     uint64_t log_lost;                 /* lines */
     uint64_t shutdown;                 /* 0: none is wanted; else 1 + code, once the reply has left */
 };
@@ -80,6 +81,8 @@ extern struct root root;
 void build_all(void);
 void build_start(void);
 void memory_fill(uint32_t memory);     /* zero it and do its loads again */
+/* pci.c */
+bool pci_memory(uint32_t id, uint64_t bytes, uint64_t *pa); /* the first memory of the device vendor | device << 16; false: not there, or smaller than bytes */
 /* supervise.c */
 _Noreturn void supervise(void);
 void task_stop(uint32_t task, enum task_state state);

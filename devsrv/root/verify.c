@@ -107,13 +107,15 @@ static bool memories_ok(const struct table *t, struct ds_text *why)
         if (m->flags & SYS_MEMORY_FLAG_DISPLAY &&
             (m->blob < K_DISPLAY_BASE || m->blob % K_PAGE_BYTES || m->bytes > K_DISPLAY_BYTES || m->blob - K_DISPLAY_BASE > K_DISPLAY_BYTES - m->bytes))
             return refuse_record(why, "memory", i, "blob", m->blob, K_DISPLAY_BASE + K_DISPLAY_BYTES);
+        if (m->flags & SYS_MEMORY_FLAG_FRAME && (m->blob > UINT32_MAX || m->flags & (SYS_MEMORY_FLAG_IN_IMAGE | SYS_MEMORY_FLAG_DISPLAY | SYS_MEMORY_FLAG_BOOT_INFO)))
+            return refuse_record(why, "memory", i, "blob", m->blob, UINT32_MAX);
     }
     EACH(load)
     {
         BELOW(load, memory, COUNT(t, memory));
         const struct sys_load *l = &TABLE(t, load)[i];
         const struct sys_memory *m = &TABLE(t, memory)[l->memory];
-        if (l->offset > m->bytes || l->bytes > m->bytes - l->offset || m->flags & (SYS_MEMORY_FLAG_IN_IMAGE | SYS_MEMORY_FLAG_DISPLAY))
+        if (l->offset > m->bytes || l->bytes > m->bytes - l->offset || m->flags & (SYS_MEMORY_FLAG_IN_IMAGE | SYS_MEMORY_FLAG_DISPLAY | SYS_MEMORY_FLAG_FRAME))
             return refuse_record(why, "load", i, "offset", l->offset, m->bytes);
         if (!blob_ok(t, l->blob, l->bytes))
             return refuse_record(why, "load", i, "blob", l->blob, t->blobs_bytes);

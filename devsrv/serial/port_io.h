@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One byte from or to an I/O port of the CPU. port_io.c does it; a test links a model of the device instead. */
+/* Bytes and words from or to I/O ports of the CPU. port_io.c does it; a test links a model of the device instead. */
 #ifndef SERIAL_PORT_IO_H
 #define SERIAL_PORT_IO_H
 
@@ -7,5 +7,9 @@
 
 uint8_t port_read8(uint16_t port);
 void port_write8(uint16_t port, uint8_t byte);
+uint16_t port_read16(uint16_t port);
+void port_write16(uint16_t port, uint16_t word);
+uint32_t port_read32(uint16_t port);
+void port_write32(uint16_t port, uint32_t word);
 
 #endif

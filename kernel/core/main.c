@@ -94,6 +94,19 @@ static uint64_t ram_end(void)
     return end;
 }
 
+/* Where the addresses of devices below K_DEVICES_END begin: behind RAM, and what firmware keeps near its end lies below 2 GiB or in a range of its own. */
+static uint64_t devices_base(void)
+{
+    uint64_t base = 1ull << 31;
+
+    for (unsigned i = 0; i < range_count; i++) {
+        uint64_t end = ranges[i].base + ranges[i].bytes;
+        if (ranges[i].base < K_DEVICES_END && end > base)
+            base = (end + 0xfffffff) & ~0xfffffffull;
+    }
+    return base;
+}
+
 /* The range around pa, or NULL. */
 static const struct k_boot_ram *range_of(uint64_t pa)
 {
@@ -246,12 +259,17 @@ static void root_start(void)
 {
     struct memory *whole = memory_create(root_task, NULL, image_pa, page_up(image_bytes)), *stack = root_memory(K_ROOT_STACK_BYTES);
     struct memory *display = memory_create(root_task, NULL, K_DISPLAY_BASE, K_DISPLAY_BYTES);
+    uint64_t devices = devices_base();
     struct thread *t;
     struct sched *s = object_alloc(root_task, sizeof *s, K_KIND_SCHED);
 
     BUG_ON(!whole || !display || !s || thread_create(root_task, K_ROOT_UTCB_VA, &t) != K_OK);
     root_cap(K_SLOT_IMAGE, &whole->object, K_RIGHT_ALL & ~K_RIGHT_WRITE);
     root_cap(K_SLOT_DISPLAY, &display->object, K_RIGHT_ALL & ~K_RIGHT_EXEC);
+    if (devices < K_DEVICES_END) {
+        struct memory *m = memory_create(root_task, NULL, devices, K_DEVICES_END - devices);
+        root_cap(K_SLOT_DEVICES, m ? &m->object : NULL, K_RIGHT_ALL & ~K_RIGHT_EXEC);
+    }
     root_segments(whole);
     root_map(stack, K_ROOT_STACK_TOP - K_ROOT_STACK_BYTES, 0, K_ROOT_STACK_BYTES, K_RIGHT_READ | K_RIGHT_WRITE);
     timer_init(&s->timer, TIMER_REFILL);

@@ -754,6 +754,15 @@ static int shutdown(struct x64_frame *f)
     kernel_shutdown(f->rdi);
 }
 
+/* The kernel itself reaches RAM only. */
+static bool is_ram(uint64_t pa)
+{
+    for (uint32_t i = 0; i < boot_facts.ram_count; i++)
+        if (pa - boot_facts.ram[i].base < boot_facts.ram[i].bytes)
+            return true;
+    return false;
+}
+
 static int boot_info(struct x64_frame *f)
 {
     struct cap *cap;
@@ -761,6 +770,8 @@ static int boot_info(struct x64_frame *f)
     if (!is_system())
         return K_NO_RIGHT;
     FIND(MEMORY, f->rdi, K_RIGHT_WRITE, &cap);
+    if (!is_ram(OBJECT(memory, cap)->pa))
+        return K_BAD_ARG;
     memcpy(direct(OBJECT(memory, cap)->pa), &boot_facts, sizeof boot_facts);
     return K_OK;
 }

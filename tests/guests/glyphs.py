@@ -14,8 +14,12 @@ CELL_WIDTH, CELL_HEIGHT = 8, 16
 
 
 def cells(machine: Machine) -> list[list[bytes]]:
-    """Return rows of cells; of each a byte a pixel: is it lit?"""
-    width, height, pixels = machine.screen()
+    """Return rows of a guest's cells; of each a byte a pixel: is it lit?"""
+    return cells_of(*machine.screen())
+
+
+def cells_of(width: int, height: int, pixels: bytes) -> list[list[bytes]]:
+    """Return rows of cells of a picture with three bytes a pixel."""
     lit = bytes(any(pixels[at : at + 3]) for at in range(0, len(pixels), 3))
     rows = []
     for top in range(0, height - CELL_HEIGHT + 1, CELL_HEIGHT):

@@ -473,6 +473,22 @@ static const char *boot_info_needs_writable_memory(void)
     return NULL;
 }
 
+static const char *addresses_of_devices_hold_no_ram_and_no_code(void)
+{
+    struct l4_out info, ram;
+    uint32_t part = slot_new();
+    EXPECT(l4_memory_info(K_SLOT_DEVICES, &info) == K_OK);
+    EXPECT(info.v[1] >= 1ull << 31 && info.v[1] + info.v[0] == K_DEVICES_END);
+    for (uint32_t slot = K_SLOT_RAM_FIRST; l4_memory_info(slot, &ram) == K_OK; slot++) {
+        EXPECT(ram.v[1] + ram.v[0] <= info.v[1] || ram.v[1] >= K_DEVICES_END);
+    }
+    EXPECT(l4_memory_create(K_SLOT_DEVICES, part, info.v[0] - K_PAGE_BYTES, K_PAGE_BYTES) == K_OK);
+    EXPECT(l4_boot_info(part) == K_BAD_ARG);
+    EXPECT(l4_map(K_SLOT_SELF, part, 0x7100000000ull, 0, K_PAGE_BYTES, K_RIGHT_READ | K_RIGHT_EXEC) == K_NO_RIGHT);
+    EXPECT(l4_cap_delete(K_SLOT_SELF, part) == K_OK);
+    return NULL;
+}
+
 #define CASE(f) {#f, f}
 const struct ktest_case device_cases[] = {
     CASE(granted_ports_work_and_those_beside_them_fault),
@@ -500,5 +516,6 @@ const struct ktest_case device_cases[] = {
     CASE(debug_text_lies_in_the_utcb),
     CASE(unknown_shutdown_codes_are_refused),
     CASE(boot_info_needs_writable_memory),
+    CASE(addresses_of_devices_hold_no_ram_and_no_code),
     CASES_END,
 };

@@ -1,30 +1,38 @@
 # SPDX-License-Identifier: MIT
 """The image screens: terminals on the board's display, and keys that reach the visible guest only.
 
-The display is read in two ways through QEMU's monitor: the characters from the display's memory, and the picture.
+The display is read through QEMU's monitor: text from the picture through the font, a guest's own screen through the
+glyphs that the guest drew, and in text mode the characters from the display's memory.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from l4vm import font
 from l4vm.console.qemu import Boot, Manifest, Qemu, command_line
 from l4vm.exit_codes import ExitCode
 from l4vm.formats import link as wire
 from l4vm.link.line import Inbox
+from tests.guests.glyphs import ALPHABET, cells_of, learn, read
 from tests.system.conftest import ICOUNT_S, Board, Talk
 from tests.system.test_demo import assert_real_time_held
 
 PROMPT_S = 300.0
-COLUMNS, ROWS = 80, 25
-LOG, RT, GUEST = "alt-f1", "alt-f2", "alt-f3"
+COLUMNS, ROWS = 80, 25  # of text mode
+WIDTH, HEIGHT = 1024, 768  # of the frame
+LOG, RT, GUEST, OTHER, SCREEN, OTHER_SCREEN = (f"alt-f{n}" for n in range(1, 7))
+NAMES = r"F1 log .F2 rt .F3 leon0 .F4 ppc0  F5 leon0/screen  F6 ppc0/screen"
+SHOW = r"echo '\033[?25l\033[2J\033[H{}' >/dev/tty1"
 KEYS = {" ": "spc", "\n": "ret", "-": "minus", "/": "slash", ";": "semicolon"}
 
 
@@ -32,6 +40,7 @@ class Monitor:
     """QEMU's monitor: commands in, text out."""
 
     def __init__(self, path: Path) -> None:
+        self.folder = path.parent
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(30.0)
         self._socket.connect(str(path))
@@ -58,12 +67,36 @@ class Monitor:
             self.command(f"sendkey {KEYS.get(character, character)} 20")
             time.sleep(0.1)
 
-    def rows(self) -> list[str]:
-        """Return the characters on the display."""
+    def text_rows(self) -> list[str]:
+        """Return the characters on the display in text mode."""
         words = re.findall(r"0x([0-9a-f]{4})\b", self.command(f"xp /{COLUMNS * ROWS}hx 0xb8000").split("\n", 1)[1])
         text = "".join(chr(int(word, 16) & 0x7F) for word in words)
         assert len(text) == COLUMNS * ROWS, "the display's memory was read whole"
         return [text[at : at + COLUMNS].rstrip() for at in range(0, len(text), COLUMNS)]
+
+    def rows(self) -> list[str]:
+        """Return the text on the frame, read through the font: a pixel is back where it is like its place's corner."""
+        width, height, pixels = self.picture(self.folder / "rows.ppm")
+        assert (width, height) == (WIDTH, HEIGHT), "the display shows its frame"
+        rows = []
+        for top in range(0, HEIGHT, font.HEIGHT):
+            lines = []
+            for y in range(top, top + font.HEIGHT):
+                line = bytearray()
+                for x in range(0, WIDTH, font.WIDTH):
+                    at, corner = (y * WIDTH + x) * 3, (top * WIDTH + x) * 3
+                    cell, back = pixels[at : at + font.WIDTH * 3], pixels[corner : corner + 3]
+                    line.append(sum(0x80 >> n for n in range(font.WIDTH) if cell[n * 3 : n * 3 + 3] != back))
+                lines.append(bytes(line))
+            rows.append(font.load().text(lines).rstrip())
+        return rows
+
+    def guest_cells(self) -> list[list[bytes]]:
+        """Return the cells of the visible guest's screen, 640 by 480 in the middle above the bottom row."""
+        width, _, pixels = self.picture(self.folder / "screen.ppm")
+        left, top = (WIDTH - 640) // 2, (HEIGHT - font.HEIGHT - 480) // 2
+        lines = [pixels[(y * width + left) * 3 : (y * width + left + 640) * 3] for y in range(top, top + 480)]
+        return cells_of(640, 480, b"".join(lines))
 
     def picture(self, path: Path) -> tuple[int, int, bytes]:
         """Return width, height and pixels of the display, three bytes each."""
@@ -74,18 +107,35 @@ class Monitor:
         return width, height, pixels
 
 
-@pytest.fixture
-def board(built: Callable[[str], Manifest], tmp_path: Path) -> Iterator[tuple[Talk, Monitor]]:
-    """The image screens with its guest at its prompt, and the monitor."""
-    manifest, inbox, path = built("screens"), Inbox(), tmp_path / "monitor"
+@contextlib.contextmanager
+def running(manifest: Manifest, folder: Path) -> Iterator[tuple[Talk, Monitor]]:
+    """The image screens with its guests at their prompts, and the monitor."""
+    inbox, path, line = Inbox(), folder / "monitor", str(folder / "line")
     manifest = replace(manifest, extra=(*manifest.extra, "-monitor", f"unix:{path},server=on,wait=off"))
-    line = str(tmp_path / "line")
     with Qemu(command_line(manifest, Boot(), line), line, inbox) as qemu:
         talk = Talk(qemu, inbox)
-        talk.wait_for("leon0", b"# $", PROMPT_S)
+        for guest in ("leon0", "ppc0"):  # the kernel has a last word when it has found the keyboard
+            talk.wait_for(guest, rb"(?s)# .*input: AT Raw", PROMPT_S)
+            say(talk, guest, "")
         monitor = Monitor(path)
         yield talk, monitor
         monitor.close()
+
+
+@pytest.fixture(scope="module")
+def board(
+    built: Callable[[str], Manifest], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Talk, Monitor]]:
+    """The image screens on the board's usual display; the tests find it as the one before left it."""
+    with running(built("screens"), tmp_path_factory.mktemp("console")) as both:
+        yield both
+
+
+def say(talk: Talk, guest: str, line: str) -> None:
+    """Have a guest's shell do a line, said over the serial line."""
+    seen = len(talk.text[guest])
+    talk.connection.send(guest, line.encode() + b"\n")
+    talk.wait_for(guest, rb"\r\n# $", 60.0, seen)
 
 
 def wait_for_row(talk: Talk, monitor: Monitor, pattern: str) -> None:
@@ -100,7 +150,7 @@ def test_terminals_are_shown_and_keys_reach_the_visible_guest_only(
     board: tuple[Talk, Monitor], tmp_path: Path
 ) -> None:
     talk, monitor = board
-    wait_for_row(talk, monitor, r"^ F1 log .F2 rt .F3 leon0$")
+    wait_for_row(talk, monitor, f"^ {NAMES}$")  # the log is visible
     before = talk.text["leon0"]
     monitor.type("uname -m\n")  # to the log's terminal, which has no program
     monitor.command(f"sendkey {RT}")
@@ -112,7 +162,7 @@ def test_terminals_are_shown_and_keys_reach_the_visible_guest_only(
     monitor.type("uname -m\n")
     talk.wait_for("leon0", rb"uname -m\r\nsparc\r\n", 60.0)
     wait_for_row(talk, monitor, r"^sparc$")
-    wait_for_row(talk, monitor, r"^.F1 log .F2 rt .F3 leon0$")
+    wait_for_row(talk, monitor, f"^.{NAMES}$")
     width, height, pixels = monitor.picture(tmp_path / "screen.ppm")
     places = range((height - 1) * width * 3, height * width * 3, 3)
     bottom = {bytes(byte & 0xF0 for byte in pixels[at : at + 3]) for at in places}
@@ -134,15 +184,49 @@ def test_a_server_that_starts_anew_shows_what_was_there_and_takes_keys(board: tu
     talk.wait_for("leon0", rb"uname -r\r\n\d", 60.0, seen)
 
 
+@pytest.mark.parametrize(
+    ("guest", "other", "terminal", "screen", "machine"),
+    [("leon0", "ppc0", GUEST, SCREEN, "sparc"), ("ppc0", "leon0", OTHER, OTHER_SCREEN, "ppc")],
+)
+def test_a_visible_guests_screen_is_on_the_display_and_hears_the_keys(
+    board: tuple[Talk, Monitor], guest: str, other: str, terminal: str, screen: str, machine: str
+) -> None:
+    talk, monitor = board
+    monitor.command(f"sendkey {screen}")
+    say(talk, guest, SHOW.format(ALPHABET.replace("\\", r"\\").replace("'", r"'\''")))
+    talk.wait(lambda: len(set(chain(*monitor.guest_cells()))) > len(ALPHABET), 60.0, "the alphabet on the screen")
+    shapes = learn(monitor.guest_cells())
+    say(talk, guest, SHOW.format("seen on the board"))
+    talk.wait(lambda: read(monitor.guest_cells(), shapes)[0] == "seen on the board", 60.0, "the guest's text")
+    before = talk.text[other], talk.text[guest]
+    monitor.type("uname -m\n")
+    talk.wait(lambda: machine in read(monitor.guest_cells(), shapes), 60.0, "the answer on the screen")
+    assert (talk.text[other], talk.text[guest]) == before, "keys went to a place that is not shown"
+    monitor.command(f"sendkey {terminal}")
+    monitor.type("uname -m\n")
+    talk.wait_for(guest, rb"uname -m\r\n" + machine.encode() + rb"\r\n", 60.0, len(before[1]))
+    assert talk.text[other] == before[0]
+
+
 def test_the_bottom_row_says_what_became_of_a_guest(board: tuple[Talk, Monitor]) -> None:
     talk, monitor = board
-    wait_for_row(talk, monitor, r"^ F1 log .F2 rt .F3 leon0$")
+    wait_for_row(talk, monitor, f"^.{NAMES}$")
     assert talk.task("leon0", wire.TaskAction.PAUSE) is wire.ReplyStatus.OK
-    wait_for_row(talk, monitor, r"^ F1 log .F2 rt .F3 leon0 paused$")
+    wait_for_row(talk, monitor, "F3 leon0 paused ")
     assert talk.task("leon0", wire.TaskAction.RESUME) is wire.ReplyStatus.OK
-    wait_for_row(talk, monitor, r"^ F1 log .F2 rt .F3 leon0$")
+    wait_for_row(talk, monitor, f"^.{NAMES}$")
     assert talk.task("leon0", wire.TaskAction.STOP) is wire.ReplyStatus.OK
-    wait_for_row(talk, monitor, r"^ F1 log .F2 rt .F3 leon0 stopped$")
+    wait_for_row(talk, monitor, "F3 leon0 stopped ")
+
+
+def test_a_display_without_a_frame_shows_terminals_as_text(built: Callable[[str], Manifest], tmp_path: Path) -> None:
+    manifest = built("screens")
+    with running(replace(manifest, extra=(*manifest.extra, "-vga", "cirrus")), tmp_path) as (talk, monitor):
+        row = r"^ F1 log .F2 rt .F3 leon0 .F4 ppc0$"
+        talk.wait(lambda: any(re.search(row, text) for text in monitor.text_rows()), 60.0, row)
+        monitor.command(f"sendkey {GUEST}")
+        monitor.type("uname -m\n")
+        talk.wait(lambda: "sparc" in monitor.text_rows(), 60.0, "the answer on the display")
 
 
 def test_no_deadline_is_missed_while_terminals_are_drawn(built: Callable[[str], Manifest], tmp_path: Path) -> None:

@@ -9,7 +9,8 @@
 
 #include "devsrv/ring.h"
 
-enum { DS_TERMINAL_HEARS = 0x100 }; /* in a RING argument's value beside the terminal's number: this client has the terminal's keys */
+/* In a RING argument's value beside the terminal's number: this client has the terminal's keys; the ring is a guest's keyboard, and the number that of its screen (devsrv/screen.h). */
+enum { DS_TERMINAL_HEARS = 0x100, DS_TERMINAL_KEYBOARD = 0x200 };
 
 struct ds_terminal {
     struct ds_ring_pair ring;

@@ -36,6 +36,14 @@ SYSTEM_PORTS = {
 }  # fmt: skip
 """Ports the kernel uses itself (kernel/x64)."""
 SCREEN_PORTS = ((0x60, 1), (0x64, 1), (0x3D4, 2))
+FRAME_PORTS = ((0x1CE, 3),)
+"""Those of a display with a linear frame, beside a PC's."""
+
+
+def screen_ports(screen: Screen) -> tuple[tuple[int, int], ...]:
+    """Return the I/O ports of a display and its keyboard: first and count."""
+    return SCREEN_PORTS + (FRAME_PORTS if screen.frame else ())
+
 """Data and status of a PC's keyboard controller, and the display's CRT controller."""
 ROOT, QEMU, HEAD = (Place(name, name) for name in ("root", "qemu", "image"))
 
@@ -126,7 +134,8 @@ def _uart_irqs(reader: Reader, board: Board) -> None:
 
 def _uart_ports(reader: Reader, board: Board) -> None:
     taken = [(f"the {name}", first, end) for name, (first, end) in SYSTEM_PORTS.items()]
-    taken += [(screen.place.shown, first, first + count) for screen in board.screen for first, count in SCREEN_PORTS]
+    for screen in board.screen:
+        taken += [(screen.place.shown, first, first + count) for first, count in screen_ports(screen)]
     for uart in board.uart:
         if reader.is_bad(uart.place, "port"):
             continue

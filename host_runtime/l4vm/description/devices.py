@@ -27,8 +27,8 @@ CARRIER = "serial"
 """The program of the servers that carry channels, one for each serial line."""
 CONSOLE = "console"
 """The program of the server that draws terminals and reads the keyboard."""
-TERMINALS_MAX = 12
-"""TERMINALS_MAX in devsrv/console/main.c: those that F1 to F12 show."""
+PLACES_MAX = 12
+"""PLACES_MAX in devsrv/console/main.c: those that F1 to F12 show."""
 SHARERS = {"block": "disks", "net": "networks"}
 """Programs of servers that have no device of the board, and what they carry."""
 CLIENT_KIB = 4
@@ -155,9 +155,10 @@ def check_servers(reader: Reader, image: Image) -> None:
             text = f" = '{server.device}': program '{server.program}' has no device of the board"
             reader.wrong(server.place, "device", text, "leave it out")
     _clients(reader, image)
-    if "terminals" in first and 2 + len(image.guests) > TERMINALS_MAX:
-        text = f": draws {2 + len(image.guests)} terminals, of the log, the real-time tasks and each guest"
-        reader.wrong(first["terminals"], "", text, f"at most {TERMINALS_MAX}")
+    places = 2 + len(image.guests) + sum(guest.screen for guest in image.guests)
+    if "terminals" in first and places > PLACES_MAX:
+        text = f": shows {places} places: terminals of the log, the real-time tasks and each guest, and guests' screens"
+        reader.wrong(first["terminals"], "", text, f"at most {PLACES_MAX}, as many as there are function keys")
     members = _members(image)
     if members and "channels" not in first and not reader.is_bad(TOP, "server"):
         text = ": no [[server]] of the image carries it"

@@ -43,11 +43,15 @@ class Uart:
 
 @dataclass(frozen=True)
 class Screen:
-    """A display and a keyboard: `irq` is the keyboard's ISA interrupt."""
+    """A display and a keyboard: `irq` is the keyboard's ISA interrupt.
+
+    `frame` names the PCI device (vendor:device, hexadecimal) whose first memory is a linear frame as Bochs has it.
+    """
 
     name: str
     kind: str
     irq: int
+    frame: str
     place: Place = field(default=TOP, compare=False)
 
 
@@ -212,6 +216,7 @@ SCREEN = {
     "name": NAME,
     "kind": Key(str, choices=("pc",)),
     "irq": Key(int, default=1, low=0, high=15),
+    "frame": Key(str, default="", pattern=r"[0-9a-f]{4}:[0-9a-f]{4}", form="vendor:device, 4 hexadecimal digits each"),
 }
 IRQ = {
     "isa": Key(int, low=0, high=15),

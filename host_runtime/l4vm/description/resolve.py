@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from l4vm.description.builder import Rights, TableBuilder, page_up
-from l4vm.description.checks import SCREEN_PORTS
+from l4vm.description.checks import screen_ports
 from l4vm.description.devices import (
     CARRIER,
     CLIENT_KIB,
@@ -45,7 +45,9 @@ SECTOR = 512
 DISPLAY_VA, TERMINALS_VA, STATES_VA = 0x20_0060_0000, 0x20_0080_0000, 0x20_0200_0000
 SCREEN_BEHIND = 0x1_8000_0000
 DISPLAY_BASE, DISPLAY_BYTES = 0xB8000, 0x1000  # of a PC's text mode
-SHOWN_BYTES, TERMINAL_OUT, HEARS = 0x48000, 32768, 0x100  # devsrv/console/main.c, devsrv/terminal.h
+FRAME_VA, FRAME_BYTES, SCREENS_VA, SCREEN_STRIDE = 0x20_0400_0000, 0x30_0000, 0x20_0800_0000, 0x40_0000  # frame.h
+SHOWN_BYTES, TERMINAL_OUT = 0x48000, 32768  # devsrv/console/main.c
+HEARS, KEYBOARD = 0x100, 0x200  # devsrv/terminal.h
 RING_PAGE, RING_OUT, RING_IN = 4096, 65536, 4096
 ACCOUNTS = {st.TaskKind.SERVER: 256 << 10, st.TaskKind.RT: 256 << 10, st.TaskKind.GUEST: 2 * MIB}
 CAP_SLOTS = 64
@@ -100,6 +102,8 @@ class _Resolver:
         self.t = TableBuilder()
         self.wake: dict[int, int] = {}
         self.channels: list[_Channel] = []
+        self.has_frame = False
+        self.screens: dict[str, int] = {}
         self.disk_uses = disk_uses(description.image, description.folder)
         self.net_uses = net_uses(description.image)
 
@@ -210,10 +214,16 @@ class _Resolver:
 
     def _screen(self, task: int, screen: Screen) -> None:
         t = self.t
-        self._device(task, screen.irq, SCREEN_PORTS)
+        self._device(task, screen.irq, screen_ports(screen))
         flags = st.MemoryFlags.DISPLAY | st.MemoryFlags.KEEP
         display = t.add("memory", st.MemoryRecord("display", DISPLAY_BYTES, DISPLAY_BASE, flags))
         t.give_memory(task, "display", display, DISPLAY_VA, RW)
+        if screen.frame:
+            vendor, device = (int(number, 16) for number in screen.frame.split(":"))
+            flags = st.MemoryFlags.FRAME | st.MemoryFlags.KEEP
+            frame = t.add("memory", st.MemoryRecord("frame", FRAME_BYTES, vendor | device << 16, flags))
+            t.give_memory(task, "frame", frame, FRAME_VA, RW)
+            self.has_frame = True
 
     def _realtime(self, task: Realtime) -> int:
         t = self.t
@@ -246,6 +256,7 @@ class _Resolver:
         if guest.screen:
             screen = t.memory(f"{guest.name}.screen", SCREEN_BYTES, st.MemoryFlags.KEEP)
             t.give_memory(task, "screen", screen, SCREEN_VA, RW)
+            self.screens[guest.name] = screen
         t.add("bind", st.BindRecord(st.BindKind.NOTIFICATION_VIEW, self.wake[task], task, WAKE_VA))
         t.argument(task, ArgKind.MEMORY, "wake_word", va=WAKE_VA, bytes=4096)
         t.argument(task, ArgKind.TEXT, "machine", text=guest.machine)
@@ -274,7 +285,10 @@ class _Resolver:
     def _terminals(
         self, server: Server, number: int, realtime: Sequence[int], guests: Sequence[tuple[Guest, int]]
     ) -> None:
-        """Give the log, all real-time tasks together, and each guest a terminal; keys go to guests."""
+        """Give the log, all real-time tasks together and each guest a terminal; guests' screens are places behind them.
+
+        Keys go to guests: to a screen from a ring of its own.
+        """
         t = self.t
         names = ["log", *(["rt"] if realtime else []), *(guest.name for guest, _ in guests)]
         first = len(names) - len(guests)
@@ -291,9 +305,23 @@ class _Resolver:
             task = guests[n - first][1] if n >= first else 0
             t.argument(number, ArgKind.TEXT, str(n), text=name, value=task)
         for n, (name, client, value) in enumerate(clients):
-            va, size = QUEUES_VA + SCREEN_BEHIND + n * QUEUE_STRIDE, RING_PAGE + TERMINAL_OUT + RING_IN
-            memory = self._shared(number, client, (f"{name}.terminal", "terminal"), va, size, 2 << n, value)
+            memory = self._console_ring(number, client, n, (f"{name}.terminal", "terminal"), TERMINAL_OUT, value)
             t.add("ring", st.RingRecord(name, memory, NO_CHANNEL, ChannelKind.LOG, client, number))
+        screens = [(guest.name, n) for guest, n in guests if guest.name in self.screens] if self.has_frame else []
+        for i, (name, client) in enumerate(screens):
+            n, place = len(clients) + i, len(names) + i
+            t.argument(number, ArgKind.TEXT, str(place), text=f"{name}/screen", value=client)
+            va = SCREENS_VA + i * SCREEN_STRIDE
+            t.give_memory(number, f"screen{place}", self.screens[name], va, RW)
+            memory = self._console_ring(number, client, n, (f"{name}.keys", "keys"), RING_IN, place | KEYBOARD)
+            t.add("ring", st.RingRecord(f"{name}.keys", memory, NO_CHANNEL, ChannelKind.LOG, client, number))
+
+    def _console_ring(
+        self, server: int, client: int, n: int, names: tuple[str, str], out_bytes: int, value: int
+    ) -> int:
+        """Make the n-th ring pair of the console server; `value` is of its RING argument."""
+        va = QUEUES_VA + SCREEN_BEHIND + n * QUEUE_STRIDE
+        return self._shared(server, client, names, va, RING_PAGE + out_bytes + RING_IN, 2 << n, value)
 
     # ---- disks and networks ----
 
@@ -302,7 +330,9 @@ class _Resolver:
         image, folder = self.description.image, self.description.folder
         if program == CONSOLE:
             clients = len(image.guests) + len(image.realtime) + 1
-            return page_up(clients * (8192 + SHOWN_BYTES // 512))
+            screens = sum(guest.screen for guest in image.guests)
+            frame = FRAME_BYTES // 512
+            return page_up(clients * (8192 + SHOWN_BYTES // 512) + frame + screens * (16384 + SCREEN_BYTES // 512))
         if program not in SHARERS:
             return 0
         disks = sum(disk_bytes(disk, folder) + 4 * MIB for disk in image.disks) if program == "block" else 0

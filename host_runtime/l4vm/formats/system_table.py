@@ -31,6 +31,9 @@ NONE = 0xFFFF_FFFF
 
 TASKS_MAX = 64
 
+STATES_FRAME = 64
+"""In the memory `states`: the byte behind the tasks' states, 1 when the display's frame was found."""
+
 ARGS_VA = 0x200000
 """Where every task but root finds its arguments (formats/args.py), read-only."""
 
@@ -62,6 +65,7 @@ class MemoryFlags(IntFlag):
     LARGE = 2  # physically aligned to 2 MiB
     BOOT_INFO = 8  # root fills its first page with struct k_boot_info
     DISPLAY = 16  # the board's display memory, from the physical address `blob` on; never cleared
+    FRAME = 32  # the frame of the PCI display `blob` (vendor | device << 16), never cleared; RAM when there is none
     KEEP = 4  # survives restarts of the tasks that map it; else loads are done again and the rest is zeroed
 
 
@@ -225,6 +229,7 @@ C_CONSTANTS = {
     "NAME_BYTES": NAME_BYTES,
     "ARGS_VA": ARGS_VA,
     "TASKS_MAX": TASKS_MAX,
+    "STATES_FRAME": STATES_FRAME,
     "ARRAYS": len(HEADER_ARRAYS),
 }
 C_ENUMS = {

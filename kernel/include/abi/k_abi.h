@@ -57,7 +57,9 @@ enum {
     K_SLOT_DISPLAY = 7,     /* root only: memory object of a PC's display memory, K_DISPLAY_BYTES at K_DISPLAY_BASE; no RAM lies there */
     K_DISPLAY_BASE = 0xa0000,
     K_DISPLAY_BYTES = 0x20000,
-    K_SLOT_RAM_FIRST = 8,   /* root only: one memory object per free RAM range, k_boot_info.ram_count of them */
+    K_SLOT_DEVICES = 8,     /* root only: memory object of the devices' addresses below K_DEVICES_END, as far down as 2 GiB where no RAM lies; empty slot: RAM reaches up to it */
+    K_DEVICES_END = 0xfec00000, /* from here on: interrupt controllers and firmware */
+    K_SLOT_RAM_FIRST = 9,   /* root only: one memory object per free RAM range, k_boot_info.ram_count of them */
     K_SLOT_NONE = 0xffffffff,
     K_PRIORITY_MAX = 255,
     K_MR_REGISTERS = 8,

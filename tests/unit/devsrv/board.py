@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from l4vm import font
 from l4vm.formats import args, cheader, link, system_table
 from l4vm.link.frames import BootText, Deframer, Frame
 from l4vm.link.session import Data, Session, State
@@ -20,6 +21,7 @@ ROOT = HERE.parents[2]
 LIB = [ROOT / "devsrv/lib" / name for name in ("ring.c", "cobs.c", "crc32.c")]
 LINK = [ROOT / "devsrv/serial" / name for name in ("link.c", "link_in.c", "link_out.c", "preset.c")]
 SHARED = ("block/disk.c", "net/switch.c", "lib/queue.c", "lib/block.c", "lib/net.c")
+DRAWING = ("terminal.c", "grid.c", "modes.c", "vga.c", "display.c", "frame.c", "picture.c", "bochs.c")
 ROOMS = ("include", "console", "serial", "block", "net")
 PARTS = (*(f"devsrv/{room}" for room in ROOMS), "kernel/include", "kernel/user/include")
 INCLUDE = [HERE, *(ROOT / part for part in PARTS)]
@@ -37,6 +39,7 @@ def compile_program(folder: Path, name: str, sources: Iterable[Path], *flags: st
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             path.write_text(cheader.header(module), encoding="utf-8")
+    (generated / "font_gen.h").write_text(font.header(font.load()), encoding="utf-8")
     include = [f"-I{path}" for path in [*INCLUDE, generated]]
     program = folder / name
     command = ["gcc", *FLAGS, *include, *flags, *map(str, sources), "-o", str(program)]
@@ -75,9 +78,15 @@ def build_keyboard(folder: Path) -> Path:
 
 def build_console(folder: Path) -> Path:
     """The whole console server under hostile clients."""
-    names = ("terminal.c", "grid.c", "modes.c", "keyboard.c", "vga.c", "i8042.c")
-    sources = [ROOT / "devsrv/console" / name for name in names]
-    return compile_program(folder, "console_run", [HERE / "console_run.c", *sources, ROOT / "devsrv/lib/ring.c"])
+    sources = [ROOT / "devsrv/console" / name for name in ("keyboard.c", "i8042.c", *DRAWING)]
+    lib = [ROOT / "devsrv/lib" / name for name in ("ring.c", "screen.c")]
+    return compile_program(folder, "console_run", [HERE / "console_run.c", *sources, *lib])
+
+
+def build_frame(folder: Path) -> Path:
+    """Terminals and pictures on a frame."""
+    sources = [ROOT / "devsrv/console" / name for name in DRAWING]
+    return compile_program(folder, "frame_run", [HERE / "frame_run.c", *sources, ROOT / "devsrv/lib/screen.c"])
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The whole console server against a hostile client and a hostile keyboard controller: console_run CASES SEED.
+ * The whole console server against a hostile client, a hostile keyboard controller and a hostile screen: console_run CASES SEED text|frame.
  *
- * One client writes anything into its ring's page and data; the controller says anything at all. A good client beside them writes numbered lines: each must be shown as it was written.
+ * One client writes anything into its ring's page and data; the controller says anything at all; with a frame, a guest says anything of its screen. A good client beside them writes numbered lines: each must be shown as it was written.
  * Now and then the server starts anew, and what was shown is still there. All shared memory lies on the heap in its exact size, and both sanitizers watch.
  */
 #define main console_main
@@ -13,12 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RING_BYTES = 4096 + 32768 + 4096, ROUNDS = 12, BAD = 0, GOOD = 1, TASK_BYTES = 64 };
+enum { RING_BYTES = 4096 + 32768 + 4096, ROUNDS = 12, BAD = 0, GOOD = 1, KEYS = 2, TASK_BYTES = 64 };
 
 static uint64_t random_state, lines, restarts, keys;
 static struct arg_entry entries[16];
 static unsigned entry_count;
-static uint8_t *rings[2], states[TASK_BYTES];
+static uint8_t *rings[3], states[TASK_BYTES + 1], *screen;
+static uint16_t registers[16] = {0xb0c5}, selected;
 static struct console console;
 static struct ds_ring_pair good;
 
@@ -125,11 +126,39 @@ void port_write8(uint16_t port, uint8_t byte)
     check(port == 0x60 || port == 0x64 || port == 0x3d4 || port == 0x3d5, "a port that is not the server's was written");
 }
 
+uint16_t port_read16(uint16_t port)
+{
+    check(port == 0x1cf, "a port that is not the server's was read");
+    return registers[selected % 16];
+}
+
+void port_write16(uint16_t port, uint16_t word)
+{
+    check(port == 0x1ce || port == 0x1cf, "a port that is not the server's was written");
+    if (port == 0x1ce) {
+        selected = word;
+    } else if (selected) {
+        registers[selected % 16] = word;
+    }
+}
+
 static void entry_add(enum arg_kind kind, const char *name, const void *at, uint64_t bytes, uint64_t value)
 {
     struct arg_entry *entry = &entries[entry_count++];
     *entry = (struct arg_entry){.kind = (uint32_t)kind, .va = (uint64_t)(uintptr_t)at, .bytes = bytes, .value = value};
     memcpy(entry->name, name, strlen(name));
+}
+
+static void frame_make(void)
+{
+    rings[KEYS] = calloc(1, RING_BYTES);
+    check(ds_ring_format(rings[KEYS], RING_BYTES, 4096), "the ring has no layout");
+    entry_add(ARG_KIND_RING, "keys", rings[KEYS], RING_BYTES, 2 | DS_TERMINAL_KEYBOARD);
+    screen = calloc(1, DS_SCREEN_BYTES);
+    entry_add(ARG_KIND_MEMORY, "screen2", screen, DS_SCREEN_BYTES, 0);
+    entry_add(ARG_KIND_TEXT, "2", "bad/screen", 10, 1);
+    entry_add(ARG_KIND_MEMORY, "frame", calloc(1, FRAME_BYTES), FRAME_BYTES, 0);
+    states[SYS_STATES_FRAME] = 1;
 }
 
 static void board_make(void)
@@ -172,6 +201,15 @@ static void scribble(void)
         page->out_bytes = (uint32_t)random_state; /* after the server read it */
     }
     states[chance(TASK_BYTES)] = (uint8_t)chance(256);
+    if (screen) {
+        struct ds_screen_page *p = (struct ds_screen_page *)(void *)screen;
+        p->size = chance(3) ? chance(1100) | chance(800) << 16 : (uint32_t)random_state;
+        p->changed[chance(DS_SCREEN_WORDS)] = (uint32_t)random_state;
+        p->wanted = chance(2);
+        struct ds_ring_page *ring = (struct ds_ring_page *)(void *)rings[KEYS];
+        ring->in_consumer.at = (uint32_t)random_state;
+        ring->out_producer.at = (uint32_t)random_state;
+    }
 }
 
 static bool is_shown(const char *text)
@@ -202,6 +240,10 @@ static void round_run(void)
     if (chance(8) == 0) {
         struct ds_ring_page *page = (struct ds_ring_page *)(void *)rings[BAD];
         page->out_bytes = 32768; /* root's layout, which a start reads */
+        page = (struct ds_ring_page *)(void *)rings[KEYS];
+        if (page) {
+            page->out_bytes = 32768;
+        }
         server_start();
         restarts++;
         check(is_shown(text), "what was shown is gone after a start");
@@ -216,6 +258,9 @@ int main(int count, char **words)
     unsigned cases = count > 1 ? (unsigned)atoi(words[1]) : 1;
     uint64_t seed = count > 2 ? (uint64_t)atoll(words[2]) : 1;
     board_make();
+    if (count > 3 && strcmp(words[3], "frame") == 0) {
+        frame_make();
+    }
     random_state = 88172645463325252ull + seed;
     server_start();
     for (unsigned n = 0; n < cases; n++) {
