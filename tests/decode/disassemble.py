@@ -12,6 +12,8 @@ def _operand(kind: str, value: int, pc: int, guest: str) -> str:
             return f"%{'goli'[value // 8]}{value % 8}"
         case "f" if guest == "sparc":
             return f"%f{value}"
+        case "r" if guest == "mips":
+            return f"${value}"
         case "r" | "f":
             return f"{kind}{value}"
         case "a" | "l" | "o":  # a letter of the mnemonic
@@ -33,6 +35,8 @@ def disassemble(table: Table, word: int, pc: int) -> str:
         return "illegal"
     if table.guest == "ppc" and word & 2:
         pc = 0  # AA: the target is absolute
+    if table.guest == "mips":  # from the slot; J and JAL within its 256 MiB
+        pc = pc + 4 & 0xF0000000 if entry.name in ("J", "JAL") else pc + 4
     text = entry.text
     for name, kind in entry.holes():
         field = entry.field(name)

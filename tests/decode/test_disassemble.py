@@ -32,7 +32,7 @@ def test_the_translator_prints_every_entry_as_the_table_says(layout: Layout) -> 
         if layout.guest == "sparc":
             machine["psr"] = words.PSR
         for word in [0xC1F00000, *(sampler.word(entry) for entry in table.entries for _ in range(4))]:
-            machine.write(layout.code, struct.pack(">I", word))
+            machine.write(layout.code, layout.code_of(word))
             head, line = machine.dump(layout.code).splitlines()[:2]
             text = disassemble(table, word, layout.code)
             assert (head, line) == ("guest", f"{layout.code:08x}  {word:08x}  {text}")

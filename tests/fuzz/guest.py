@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a guest gives to the fuzz runs: `sparc.GUEST`, `ppc.GUEST`; the comparisons know no architecture.
+"""What a guest gives to the fuzz runs: `sparc.GUEST`, `ppc.GUEST`, `mips.GUEST`; the comparisons know no architecture.
 
 A program is words with a start state. `anything` draws any instruction word in any state, with trap handlers that go
 on behind what traps. `straight` draws long blocks of arithmetic and memory accesses with forward branches, that neither
@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from l4vm.binding.machine import Machine
 from l4vm.decode.sample import Sampler
@@ -63,21 +63,26 @@ class FuzzGuest:
     straight: Callable[[random.Random, Sampler, int], Program]
     straight_entries: Callable[[], list[str]]
     load: Callable[[Machine, Program], None]  # all but code and data; behind the program the CPU stays
-    stay: int  # a branch to itself
+    stay: int  # a branch to itself; a NOP follows it, for a delay slot
     visible: Callable[[Program], dict[str, int]]  # what the emulator is given and asked for
     has_trapped: Callable[[Machine], bool]
     emulator: Emulator
     timed: tuple[str, ...]  # registers that change with time: two machines have their own
     shown: Callable[[str], bool]  # start registers worth a line in a report
+    order: Literal["big", "little"] = "big"
 
     @property
     def data_start(self) -> int:
         """Where data begin."""
         return self.data - self.data_bytes // 2
 
+    def code_of(self, words: Sequence[int]) -> bytes:
+        """Return words as they lie in memory."""
+        return b"".join(word.to_bytes(4, self.order) for word in words)
+
     def put(self, machine: Machine, program: Program, data: bytes) -> None:
         """Put a program, its data and start state into a machine."""
-        machine.write(self.code, b"".join(word.to_bytes(4, "big") for word in [*program.words, *[self.stay] * 64]))
+        machine.write(self.code, self.code_of([*program.words, *[self.stay, self.nop] * 32]))
         machine.write(self.data_start, data)
         self.load(machine, program)
         for name, value in program.registers.items():

@@ -50,7 +50,7 @@ def _emulate(guest: FuzzGuest, tasks: Sequence[Task]) -> list[Answer]:
     for index, task in enumerate(tasks):
         code, count = guest.ram + _CODE + index * _STEP, len(task.words)
         assert 4 * count + 64 <= _STEP
-        emulator.mem_write(code, b"".join(word.to_bytes(4, "big") for word in [*task.words, *[guest.nop] * 16]))
+        emulator.mem_write(code, guest.code_of([*task.words, *[guest.nop] * 16]))
         emulator.mem_write(guest.data_start, task.data)
         numbers = {name: getattr(constants, how.prefix + how.name(name)) for name in task.registers}
         for name, value in task.registers.items():

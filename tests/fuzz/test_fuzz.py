@@ -7,12 +7,12 @@ import random
 
 import pytest
 
-from tests.fuzz import ppc, sparc
+from tests.fuzz import mips, ppc, sparc
 from tests.fuzz.comparisons import EngineFuzz, FuzzError, UnicornFuzz
 from tests.fuzz.guest import FuzzGuest
 from tests.fuzz.oracle import BATCH, Answer, Oracle, Task
 
-GUESTS = pytest.mark.parametrize("guest", [sparc.GUEST, ppc.GUEST], ids=lambda guest: guest.machine)
+GUESTS = pytest.mark.parametrize("guest", [sparc.GUEST, ppc.GUEST, mips.GUEST], ids=lambda guest: guest.machine)
 
 
 @GUESTS

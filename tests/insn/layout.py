@@ -22,16 +22,21 @@ class Layout:
     code: int
     data: int
     nop: int
-    stay: int  # branches to itself
+    stay: int  # branches to itself; a NOP follows it, for a delay slot
+    endian: str = ">"  # as struct has it
 
     @property
     def table(self) -> Path:
         """The guest's instruction table."""
         return _GUESTS / self.guest / "insn.decode"
 
+    def code_of(self, *words: int) -> bytes:
+        """Return words as they lie in memory."""
+        return struct.pack(f"{self.endian}{len(words)}I", *words)
+
     def put(self, machine: Machine, *words: int) -> None:
         """Write a program, words that stay behind it, and set pc there."""
-        machine.write(self.code, struct.pack(f">{len(words) + 16}I", *words, *[self.stay] * 16))
+        machine.write(self.code, self.code_of(*words, *[self.stay, self.nop] * 8))
         machine["pc"] = self.code
 
     def run(self, machine: Machine, *words: int, insns: int = 0) -> None:

@@ -4,7 +4,8 @@
 
 #define MACHINES(X) \
     X(leon3)        \
-    X(bamboo)
+    X(bamboo)       \
+    X(malta)
 
 #define X(name) extern const struct xl_machine xl_machine_##name;
 MACHINES(X)

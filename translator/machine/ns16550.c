@@ -137,13 +137,19 @@ static uint8_t byte_read(struct ns16550 *d, uint32_t off)
     }
 }
 
+/* Where byte i of an access lies in its value. */
+static unsigned byte_shift(const struct ns16550 *d, unsigned i, unsigned size)
+{
+    return 8 * (xl_is_big_endian(d->vm) ? size - 1 - i : i);
+}
+
 static uint32_t ns16550_read(void *dev, uint32_t off, unsigned size)
 {
     struct ns16550 *d = dev;
     uint32_t value = 0;
 
     for (unsigned i = 0; i < size; i++)
-        value = value << 8 | byte_read(d, (off + i) & 7);
+        value |= (uint32_t)byte_read(d, (off + i) & 7) << byte_shift(d, i, size);
     line_update(d);
     return value;
 }
@@ -202,7 +208,7 @@ static void ns16550_write(void *dev, uint32_t off, unsigned size, uint32_t value
     struct ns16550 *d = dev;
 
     for (unsigned i = 0; i < size; i++)
-        byte_write(d, (off + i) & 7, (uint8_t)(value >> 8 * (size - 1 - i)));
+        byte_write(d, (off + i) & 7, (uint8_t)(value >> byte_shift(d, i, size)));
     line_update(d);
 }
 

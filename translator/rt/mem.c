@@ -81,6 +81,12 @@ static uint64_t swap(uint64_t value, unsigned size)
     }
 }
 
+/* In the other byte order than the guest's own, in which devices are accessed? */
+static bool is_foreign(const struct xl_cpu *cpu, struct ir_mem mem)
+{
+    return mem.little == cpu->guest->big_endian;
+}
+
 static uint64_t host_load(const uint8_t *p, struct ir_mem mem)
 {
     uint64_t value = 0;
@@ -223,7 +229,7 @@ uint64_t xl_slow_load(struct xl_cpu *cpu, uint32_t va, uint32_t unused, uint32_t
     check_site(cpu);
     if (!xl_device_load(cpu->vm, place.region, place.pa, mem.size, &value))
         fault_at(cpu, XL_FAULT_BUS, MMU_READ, va, mem, 0);
-    return extend(mem.little ? swap(value, mem.size) : value, mem);
+    return extend(is_foreign(cpu, mem) ? swap(value, mem.size) : value, mem);
 }
 
 /* A store into a page with translated code: blocks that it overlaps are dropped; when the running one is among them, start the instruction again without it. */
@@ -263,7 +269,7 @@ void xl_slow_store(struct xl_cpu *cpu, uint32_t va, uint64_t value, uint32_t mem
         return;
     }
     check_site(cpu);
-    if (!xl_device_store(cpu->vm, place.region, place.pa, mem.size, mem.little ? swap(value, mem.size) : value))
+    if (!xl_device_store(cpu->vm, place.region, place.pa, mem.size, is_foreign(cpu, mem) ? swap(value, mem.size) : value))
         fault_at(cpu, XL_FAULT_BUS, MMU_WRITE, va, mem, 0);
 }
 
@@ -302,11 +308,17 @@ bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa)
     struct mmu_walk walk = {0};
     uint8_t mmu = (uint8_t)cpu->guest->fetch_mmu(mode);
 
+    struct xl_fault f = {.kind = XL_FAULT_MMU, .access = MMU_FETCH, .mmu = mmu, .size = 4, .va = {va}};
+    if (va & (cpu->guest->insn_bytes - 1)) {
+        f.kind = XL_FAULT_ALIGN;
+        cpu->fault = f;
+        cpu->faulted = true;
+        return false;
+    }
     if (known) {
         *page_pa = known->pa;
         return true;
     }
-    struct xl_fault f = {.kind = XL_FAULT_MMU, .access = MMU_FETCH, .mmu = mmu, .size = 4, .va = {va}};
     bool walked = cpu->guest->walk(cpu, (gva_t){va}, MMU_FETCH, mmu, &walk);
     if (walked && walk.span_bits && walk.span_bits < XL_PAGE_BITS && xl_ram_at(cpu->vm, walk.page.v, XL_PAGE_BYTES)) {
         cpu->redo = true; /* what lies around this instruction may be mapped elsewhere: it alone is run, by the interpreter */

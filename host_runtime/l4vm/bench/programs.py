@@ -24,13 +24,17 @@ _FLAGS = ["-O2", "-ffreestanding", "-fno-pic", "-fno-builtin", "-fno-stack-prote
 
 @dataclass(frozen=True)
 class Toolchain:
-    """How programs for one machine are compiled, and what runs them beside us: `peer` takes the ELF file last."""
+    """How programs for one machine are compiled, and what runs them beside us: `peer` takes the ELF file last.
+
+    lacks: programs that the machine has nothing for, as an FPU or the part of its own in slow events.
+    """
 
     cpu: str
     tools: str
     flags: tuple[str, ...]
     emulation: str
     peer: tuple[str, ...]
+    lacks: tuple[str, ...] = ()
 
 
 MACHINES = {
@@ -49,6 +53,20 @@ MACHINES = {
         ("qemu-system-ppc", "-M", "bamboo", "-nographic", "-nic", "none", "-no-reboot", "-kernel"),
     ),
 }
+
+# Machines without an operating system to compare: programs only.
+_SLOW = tuple(path.stem for path in sorted((PROGRAMS / "slow").glob("*.c")))
+BARE_MACHINES = {
+    "malta": Toolchain(
+        "mips",
+        "mipsel-linux-gnu-",
+        ("-march=mips32r2", "-mabi=32", "-msoft-float", "-mno-abicalls", "-G0"),
+        "elf32ltsmip",
+        ("qemu-system-mipsel", "-M", "malta", "-cpu", "24Kc", "-nographic", "-nic", "none", "-no-reboot", "-kernel"),
+        lacks=("fft_double", "fft_float", *_SLOW),
+    ),
+}
+PROGRAM_MACHINES = {**MACHINES, **BARE_MACHINES}
 
 
 def program_names(*kinds: str) -> list[str]:
@@ -84,7 +102,7 @@ def build_program(name: str, out: Path, machine: str = "leon3", share: int = 1, 
     Args:
         name: one of program_names().
         out: a folder that exists.
-        machine: a key of MACHINES.
+        machine: a key of PROGRAM_MACHINES.
         share: only one in `share` of the rounds, for tests. A program of kind "cpu" then says "is" and
             its checksum, to be compared with build_native's; a slow event still knows whether it is "ok".
         times: how often the whole work is done, its checksum looked at each time.
@@ -94,9 +112,11 @@ def build_program(name: str, out: Path, machine: str = "leon3", share: int = 1, 
     """
     kind = kind_of(name)
     source = PROGRAMS / KINDS[kind] / f"{name}.c"
-    if machine not in MACHINES:
-        raise L4vmError(f"no benchmark runs on machine {machine!r}", f"known: {', '.join(MACHINES)}")
-    own, chain = PROGRAMS / machine, MACHINES[machine]
+    if machine not in PROGRAM_MACHINES:
+        raise L4vmError(f"no benchmark runs on machine {machine!r}", f"known: {', '.join(PROGRAM_MACHINES)}")
+    own, chain = PROGRAMS / machine, PROGRAM_MACHINES[machine]
+    if name in chain.lacks:
+        raise L4vmError(f"program {name}: machine {machine} has not what it needs", "choose another machine or program")
     events = [own / "slow.c", own / "slow.S"] if kind == "slow" else []
     objects = []
     include = [f"-I{folder}" for folder in (PROGRAMS / "common", PROGRAMS / "slow", own)]

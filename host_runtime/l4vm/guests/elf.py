@@ -8,14 +8,34 @@ is imported where a file is parsed.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from l4vm.errors import L4vmError
 
-# e_machine (ELF gABI) and byte order of each guest CPU.
-_CPUS = {"sparc": (2, "EM_SPARC", False), "ppc": (20, "EM_PPC", False)}
+
+
+@dataclass(frozen=True)
+class _Cpu:
+    """What tells a guest CPU's files, e_machine (ELF gABI) and byte order, and how it names RAM in them."""
+
+    number: int
+    name: str
+    order: str
+    physical: Callable[[int], int] = lambda address: address
+
+
+def _unmapped(address: int) -> int:
+    """Programs that run without the TLB are linked to kseg0 and kseg1, which show the first 512 MiB."""
+    return address & 0x1FFFFFFF if 0x80000000 <= address < 0xC0000000 else address
+
+
+_CPUS = {
+    "sparc": _Cpu(2, "EM_SPARC", "big"),
+    "ppc": _Cpu(20, "EM_PPC", "big"),
+    "mips": _Cpu(8, "EM_MIPS", "little", _unmapped),
+}
 _HINTS = {
     "EM_SPARC32PLUS": "it holds V8+ code (a 64-bit libgcc or -mcpu=v9 was linked in); build it with -mcpu=v8",
     "EM_PPC64": "it is a 64-bit PowerPC file; build it with -m32",
@@ -48,7 +68,7 @@ class Executable:
 
 def cpu_of_machine(facts: Mapping[str, int]) -> str:
     """Return the CPU whose executables a machine runs, by the `elf_machine` of its map."""
-    return next(cpu for cpu, (number, _, _) in _CPUS.items() if number == facts["elf_machine"])
+    return next(cpu for cpu, known in _CPUS.items() if known.number == facts["elf_machine"])
 
 
 def parse_executable(data: bytes, where: str, cpu: str = "sparc") -> Executable:
@@ -65,20 +85,20 @@ def parse_executable(data: bytes, where: str, cpu: str = "sparc") -> Executable:
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
 
-    machine, name, little = _CPUS[cpu]
+    known = _CPUS[cpu]
     try:
         elf = ELFFile(io.BytesIO(data))
         kind = elf.header.e_machine
-        if kind != name:
+        if kind != known.name:
             raise L4vmError(
-                f"{where}: e_machine is {kind}, the {cpu} guest runs {name} ({machine})",
+                f"{where}: e_machine is {kind}, the {cpu} guest runs {known.name} ({known.number})",
                 _HINTS.get(str(kind), f"build it for a 32-bit {cpu} CPU"),
             )
-        if elf.elfclass != 32 or elf.little_endian != little:
-            order = "little" if elf.little_endian else "big"
+        order = "little" if elf.little_endian else "big"
+        if elf.elfclass != 32 or order != known.order:
             raise L4vmError(
-                f"{where}: ELF{elf.elfclass} {order}-endian, the {cpu} guest runs ELF32 big-endian",
-                f"build it for a 32-bit big-endian {cpu} CPU",
+                f"{where}: ELF{elf.elfclass} {order}-endian, the {cpu} guest runs ELF32 {known.order}-endian",
+                f"build it for a 32-bit {known.order}-endian {cpu} CPU",
             )
         if elf.header.e_type != "ET_EXEC":
             raise L4vmError(
@@ -95,7 +115,7 @@ def parse_executable(data: bytes, where: str, cpu: str = "sparc") -> Executable:
                     "the file is truncated; build or copy it again",
                 )
             if header.p_memsz:
-                segments.append(Segment(header.p_paddr, header.p_vaddr, content, header.p_memsz))
+                segments.append(Segment(known.physical(header.p_paddr), header.p_vaddr, content, header.p_memsz))
     except (ELFError, UnicodeDecodeError) as error:
         raise L4vmError(f"{where}: not an ELF file ({error})", "give a linked ELF executable") from error
     if not segments:
