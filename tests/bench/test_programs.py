@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from l4vm.bench.programs import KINDS, MACHINES, build_native, build_program, kind_of, program_names
+from l4vm.bench.programs import KINDS, PROGRAM_MACHINES, build_native, build_program, kind_of, program_names
 from l4vm.binding import Machine, Stop, Time
 from l4vm.errors import L4vmError
 from l4vm.guests import load_elf
@@ -25,11 +25,15 @@ def expected(name: str, folder: Path) -> bytes:
     return subprocess.run(native, capture_output=True, timeout=120, check=True).stdout.rstrip()
 
 
-@pytest.mark.parametrize("board", MACHINES)
-@pytest.mark.parametrize("name", program_names())
+def runs(*names: str) -> list[tuple[str, str]]:
+    """Return (board, program) for each board and what it has not to do without."""
+    return [(board, name) for board, chain in PROGRAM_MACHINES.items() for name in names if name not in chain.lacks]
+
+
+@pytest.mark.parametrize(("board", "name"), runs(*program_names()))
 def test_program_reaches_its_checksum_and_ends(name: str, board: str, tmp_path: Path) -> None:
     with Machine(board, time=Time.EXACT) as machine:
-        machine.load_executable(load_elf(build_program(name, tmp_path, board, SHARE), MACHINES[board].cpu))
+        machine.load_executable(load_elf(build_program(name, tmp_path, board, SHARE), PROGRAM_MACHINES[board].cpu))
         out = b""
         for _ in range(2000):
             stop = machine.run_for(wall_s=1.0)
@@ -46,10 +50,9 @@ def test_workstation_computes_the_expected_values(name: str, tmp_path: Path) -> 
     assert done.stdout.startswith(f"{name} ok ".encode())
 
 
-@pytest.mark.parametrize("board", MACHINES)
-@pytest.mark.parametrize("name", ["fft_float", "state", *program_names("slow")])
+@pytest.mark.parametrize(("board", "name"), runs("fft_float", "recurse", "state", *program_names("slow")))
 def test_program_reaches_its_checksum_and_ends_on_the_peer(name: str, board: str, tmp_path: Path) -> None:
-    command = [*MACHINES[board].peer, str(build_program(name, tmp_path, board, SHARE))]
+    command = [*PROGRAM_MACHINES[board].peer, str(build_program(name, tmp_path, board, SHARE))]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
     assert done.stdout.startswith(expected(name, tmp_path)), (done.stdout, done.stderr)
 
@@ -65,5 +68,10 @@ def test_unknown_program_is_refused_with_the_known_ones(tmp_path: Path) -> None:
 
 
 def test_unknown_machine_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(L4vmError, match="no benchmark runs on machine 'vax'\n  known: leon3, bamboo"):
+    with pytest.raises(L4vmError, match="no benchmark runs on machine 'vax'\n  known: leon3, bamboo, malta"):
         build_program("state", tmp_path, "vax")
+
+
+def test_a_program_that_a_machine_has_nothing_for_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(L4vmError, match="program fft_float: machine malta has not what it needs"):
+        build_program("fft_float", tmp_path, "malta")

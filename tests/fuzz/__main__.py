@@ -19,9 +19,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.fuzz import mips, ppc, sparc, test_random_words
+from tests.fuzz import test_random_words
 from tests.fuzz.comparisons import EngineFuzz, FuzzError, UnicornFuzz
 from tests.fuzz.guest import FuzzGuest
+from tests.fuzz.guests import GUESTS
 from tests.fuzz.oracle import BATCH
 from tests.unit.devsrv.board import build_console, build_sharers
 from tests.unit.screen.rig import build_fuzz as build_screen_fuzz
@@ -104,8 +105,8 @@ def _servers(seed: int, cases: int) -> str:
 
 
 COMPARISONS: dict[str, Callable[[int, int], str]] = {
-    **{f"straight-{guest.machine}": functools.partial(_straight, guest) for guest in (sparc.GUEST, ppc.GUEST, mips.GUEST)},
-    **{f"anything-{guest.machine}": functools.partial(_anything, guest) for guest in (sparc.GUEST, ppc.GUEST, mips.GUEST)},
+    **{f"straight-{guest.machine}": functools.partial(_straight, guest) for guest in GUESTS},
+    **{f"anything-{guest.machine}": functools.partial(_anything, guest) for guest in GUESTS},
     **{f"random-words-{g.machine}": functools.partial(_random_words, g) for g in test_random_words.GUESTS.values()},
     "virtio": _virtio,
     "screen": functools.partial(_cases, "screen", build_screen_fuzz),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a guest gives to the fuzz runs: `sparc.GUEST`, `ppc.GUEST`, `mips.GUEST`; the comparisons know no architecture.
+"""What a guest gives to the fuzz runs: `GUEST` of sparc.py and its neighbours; the comparisons know no architecture.
 
 A program is words with a start state. `anything` draws any instruction word in any state, with trap handlers that go
 on behind what traps. `straight` draws long blocks of arithmetic and memory accesses with forward branches, that neither

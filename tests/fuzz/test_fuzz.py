@@ -7,15 +7,16 @@ import random
 
 import pytest
 
-from tests.fuzz import mips, ppc, sparc
+from tests.fuzz import sparc
 from tests.fuzz.comparisons import EngineFuzz, FuzzError, UnicornFuzz
 from tests.fuzz.guest import FuzzGuest
+from tests.fuzz.guests import GUESTS
 from tests.fuzz.oracle import BATCH, Answer, Oracle, Task
 
-GUESTS = pytest.mark.parametrize("guest", [sparc.GUEST, ppc.GUEST, mips.GUEST], ids=lambda guest: guest.machine)
+EACH = pytest.mark.parametrize("guest", GUESTS, ids=lambda guest: guest.machine)
 
 
-@GUESTS
+@EACH
 def test_engines_agree_on_random_programs(guest: FuzzGuest) -> None:
     fuzz = EngineFuzz(guest, seed=20)
     try:
@@ -27,7 +28,7 @@ def test_engines_agree_on_random_programs(guest: FuzzGuest) -> None:
         fuzz.close()
 
 
-@GUESTS
+@EACH
 def test_engines_and_unicorn_agree_on_straight_programs(guest: FuzzGuest) -> None:
     fuzz = UnicornFuzz(guest, seed=20)
     try:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import pytest
 
 from l4vm.binding import Engine, Machine, Stop, Time
-from tests.fuzz import ppc
+from tests.fuzz import mips, ppc
 from tests.fuzz.comparisons import FuzzError
 
 CASES = int(os.environ.get("L4VM_FUZZ_CASES", "60"))
@@ -81,6 +81,25 @@ def _ppc_start(machine: Machine, r: random.Random) -> None:
     machine["pc"], machine["msr"] = start, sum(msr)
 
 
+def _mips_word(r: random.Random) -> int:
+    kind = r.random()
+    if kind < 0.3:
+        return r.choice((0, 0, 28, 31)) << 26 | r.getrandbits(20) << 6 | r.getrandbits(6)
+    if kind < 0.6:
+        return r.randrange(32, 64) << 26 | r.getrandbits(26)
+    if kind < 0.7:
+        return r.choice((1, 4, 5, 6, 7, 20, 21, 22, 23)) << 26 | r.getrandbits(10) << 16 | r.getrandbits(5)
+    if kind < 0.85:
+        return r.randrange(8, 16) << 26 | r.getrandbits(26)
+    return 16 << 26 | r.getrandbits(26) if kind < 0.93 else r.getrandbits(32)
+
+
+def _mips_start(machine: Machine, r: random.Random) -> None:
+    """The kernel or the user of all memory, one to one while ERL lasts; handlers lie below the code."""
+    machine.write(0, mips.handlers())
+    machine["status"] = r.choice((4, 4, 0)) | r.choice((0, 0xFF01)) | r.choice((0, 1 << 28))
+
+
 GUESTS = {
     "sparc": Guest(
         "leon3",
@@ -99,6 +118,15 @@ GUESTS = {
         _ppc_word,
         _ppc_start,
         (*(f"r{n}" for n in (1, 3, 4, 5, 9, 14, 17, 22, 30, 31)), "lr", "ctr"),
+    ),
+    "mips": Guest(
+        "malta",
+        0x1000,
+        0x80001000,
+        0x80100000,
+        _mips_word,
+        _mips_start,
+        tuple(f"r{n}" for n in (1, 3, 4, 5, 9, 14, 17, 22, 30, 31)),
     ),
 }
 

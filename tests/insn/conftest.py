@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from l4vm.binding.machine import Engine, Machine
-from tests.insn import ppc_words
+from tests.insn import mips_words, ppc_words
 from tests.insn.words import PSR, RAM, STAY
 
 _ENGINES = pytest.fixture(params=list(Engine), ids=lambda engine: engine.name.lower())
@@ -29,4 +29,12 @@ def ppc(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """PowerPC: as `ppc_words.prepare` says."""
     with Machine("bamboo", ram_mib=16, engine=request.param, code_mib=1) as made:
         ppc_words.prepare(made)
+        yield made
+
+
+@_ENGINES
+def mips(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """MIPS: as `mips_words.prepare` says."""
+    with Machine("malta", ram_mib=16, engine=request.param, code_mib=1) as made:
+        mips_words.prepare(made)
         yield made

@@ -15,7 +15,6 @@ from pathlib import Path
 from l4vm.errors import L4vmError
 
 
-
 @dataclass(frozen=True)
 class _Cpu:
     """What tells a guest CPU's files, e_machine (ELF gABI) and byte order, and how it names RAM in them."""

@@ -36,7 +36,7 @@ def test_machine_map_says_what_the_manual_says() -> None:
 
 
 def test_unknown_machine_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(L4vmError, match=r"no machine is called 'leon9'\n  known machines: bamboo, leon3"):
+    with pytest.raises(L4vmError, match=r"no machine is called 'leon9'\n  known machines: bamboo, leon3, malta"):
         read_machine_map("leon9")
 
 

@@ -29,6 +29,12 @@ void *xl_alloc(struct xl_vm *vm, uint64_t bytes)
     return calloc(1, bytes);
 }
 
+bool xl_is_big_endian(struct xl_vm *vm)
+{
+    (void)vm;
+    return true;
+}
+
 bool xl_map_ram(struct xl_vm *vm, uint64_t base, uint64_t bytes)
 {
     (void)vm;

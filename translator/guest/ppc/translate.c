@@ -5,6 +5,7 @@
  * There are no delay slots: npc is always pc + 4. Source: Book E 2.4, 3.3.10.
  */
 #include "ppc.h"
+#include "guest/common/disassemble.h"
 
 static void illegal(struct xl_ctx *x, const struct ppc_insn *d)
 {
@@ -191,68 +192,32 @@ void ppc_twi(struct xl_ctx *x, const struct ppc_insn *d) { trap(x, d, ppc_get(x,
 
 enum { AA = 2 }; /* of branches: the target is absolute */
 
-static char *put_text(char *at, const char *end, const char *text)
-{
-    while (*text && at < end)
-        *at++ = *text++;
-    return at;
-}
-
-static char *put_number(char *at, const char *end, uint32_t value, uint32_t base)
-{
-    char digits[12];
-    int n = 11;
-
-    digits[n] = 0;
-    do
-        digits[--n] = "0123456789abcdef"[value % base];
-    while (value /= base);
-    return put_text(at, end, digits + n);
-}
-
-static char *put_operand(char *at, const char *end, char kind, uint32_t value, uint32_t pc)
+/* Registers; letters of the mnemonic that a bit adds. */
+static bool text_own(struct text *t, char kind, uint32_t value)
 {
     switch (kind) {
     case 'r':
-    case 'f': return put_number(put_text(at, end, (const char[]){kind, 0}), end, value, 10);
+    case 'f':
+        text_char(t, kind);
+        text_dec(t, value);
+        return true;
     case 'o':
     case 'l':
-    case 'a': return value ? put_text(at, end, (const char[]){kind, 0}) : at;
-    case 'c': return value ? put_text(at, end, ".") : at;
-    case 'd':
-        if ((int32_t)value < 0)
-            return put_number(put_text(at, end, "-"), end, -value, 10);
-        return put_number(at, end, value, 10);
-    case 'n': return put_number(at, end, value, 10);
-    case 'b': value = pc + (value << 2); /* fall through */
-    default: return put_number(put_text(at, end, "0x"), end, value, 16);
+    case 'a':
+    case 'c':
+        if (value)
+            text_char(t, kind == 'c' ? '.' : kind);
+        return true;
+    default: return false;
     }
 }
 
-/* Text of a word; holes of the table's texts are \001 kind (64 + low) (64 + bits, + 32 when signed). */
 static const char *disassemble(uint32_t word, uint32_t pc, char *out, unsigned out_bytes)
 {
     struct ppc_insn d;
-    char *at = out;
 
-    if (!out_bytes)
-        return out;
-    const char *end = out + out_bytes - 1;
     ppc_decode(word, &d);
-    for (const char *t = ppc_texts[d.entry]; *t && at < end; t++) {
-        if (*t != 1) {
-            *at++ = *t;
-            continue;
-        }
-        uint32_t low = (uint32_t)((uint8_t)t[2] - 64), bits = (uint32_t)((uint8_t)t[3] - 64);
-        bool sign = bits > 32;
-        bits -= sign ? 32 : 0;
-        uint32_t raw = word << (32 - low - bits);
-        at = put_operand(at, end, t[1], sign ? (uint32_t)((int32_t)raw >> (32 - bits)) : raw >> (32 - bits), word & AA ? 0 : pc);
-        t += 3;
-    }
-    *at = 0;
-    return out;
+    return text_of_word(ppc_texts[d.entry], word, word & AA ? 0 : pc, text_own, out, out_bytes);
 }
 
 const struct xl_guest xl_guest_ppc = {

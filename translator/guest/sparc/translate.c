@@ -8,6 +8,7 @@
  * Source: V8 B.20-B.27, 5.1.2 (delayed control transfer).
  */
 #include "sparc.h"
+#include "guest/common/disassemble.h"
 
 static void illegal(struct xl_ctx *x, const struct sparc_insn *d)
 {
@@ -333,66 +334,23 @@ static void reset(struct xl_cpu *cpu)
     env->idle = 0;
 }
 
-static char *put_text(char *at, const char *end, const char *text)
+static bool text_register(struct text *t, char kind, uint32_t value)
 {
-    while (*text && at < end)
-        *at++ = *text++;
-    return at;
-}
-
-static char *put_number(char *at, const char *end, uint32_t value, uint32_t base)
-{
-    char digits[12];
-    int n = 11;
-
-    digits[n] = 0;
-    do
-        digits[--n] = "0123456789abcdef"[value % base];
-    while (value /= base);
-    return put_text(at, end, digits + n);
-}
-
-static char *put_operand(char *at, const char *end, char kind, uint32_t value, uint32_t pc)
-{
-    switch (kind) {
-    case 'r':
-        at = put_text(at, end, (const char[]){'%', "goli"[value / 8], (char)('0' + value % 8), 0});
-        return at;
-    case 'f': return put_number(put_text(at, end, "%f"), end, value, 10);
-    case 'd':
-        if ((int32_t)value < 0)
-            return put_number(put_text(at, end, "-"), end, -value, 10);
-        return put_number(at, end, value, 10);
-    case 'n': return put_number(at, end, value, 10);
-    case 'b': value = pc + (value << 2); /* fall through */
-    default: return put_number(put_text(at, end, "0x"), end, value, 16);
+    if (kind == 'r') {
+        text_put(t, (const char[]){'%', "goli"[value / 8], (char)('0' + value % 8), 0});
+    } else if (kind == 'f') {
+        text_put(t, "%f");
+        text_dec(t, value);
     }
+    return kind == 'r' || kind == 'f';
 }
 
-/* Text of a word; holes of the table's texts are \001 kind (64 + low) (64 + bits, + 32 when signed). */
 static const char *disassemble(uint32_t word, uint32_t pc, char *out, unsigned out_bytes)
 {
     struct sparc_insn d;
-    char *at = out;
 
-    if (!out_bytes)
-        return out;
-    const char *end = out + out_bytes - 1;
     sparc_decode(word, &d);
-    for (const char *t = sparc_texts[d.entry]; *t && at < end; t++) {
-        if (*t != 1) {
-            *at++ = *t;
-            continue;
-        }
-        uint32_t low = (uint32_t)((uint8_t)t[2] - 64), bits = (uint32_t)((uint8_t)t[3] - 64);
-        bool sign = bits > 32;
-        bits -= sign ? 32 : 0;
-        uint32_t raw = word << (32 - low - bits);
-        at = put_operand(at, end, t[1], sign ? (uint32_t)((int32_t)raw >> (32 - bits)) : raw >> (32 - bits), pc);
-        t += 3;
-    }
-    *at = 0;
-    return out;
+    return text_of_word(sparc_texts[d.entry], word, pc, text_register, out, out_bytes);
 }
 
 const struct xl_guest xl_guest_sparc = {
