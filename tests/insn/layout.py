@@ -22,8 +22,9 @@ class Layout:
     code: int
     data: int
     nop: int
-    stay: int  # branches to itself; a NOP follows it, for a delay slot
+    stay: int  # branches to itself
     endian: str = ">"  # as struct has it
+    has_slot: bool = False  # stay has, and a NOP is to be in it
 
     @property
     def table(self) -> Path:
@@ -36,7 +37,8 @@ class Layout:
 
     def put(self, machine: Machine, *words: int) -> None:
         """Write a program, words that stay behind it, and set pc there."""
-        machine.write(self.code, self.code_of(*words, *[self.stay, self.nop] * 8))
+        behind = [self.stay, self.nop if self.has_slot else self.stay]
+        machine.write(self.code, self.code_of(*words, *behind * 8))
         machine["pc"] = self.code
 
     def run(self, machine: Machine, *words: int, insns: int = 0) -> None:

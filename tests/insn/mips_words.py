@@ -16,7 +16,7 @@ from tests.insn.layout import Layout
 CODE, DATA, VECTORS, OTHER = 0x2000, 0x8000, 0x10000, 0x3000
 M32 = 0xFFFFFFFF
 NOP, STAY = 0, 0x1000FFFF  # sll $0, $0, 0; beq $0, $0, itself
-LAYOUT = Layout("mips", "malta", 0, CODE, DATA, NOP, STAY, "<")
+LAYOUT = Layout("mips", "malta", 0, CODE, DATA, NOP, STAY, "<", True)
 put, run = LAYOUT.put, LAYOUT.run
 
 IE, EXL, ERL, UM, CU0 = 1, 2, 4, 0x10, 1 << 28
