@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from l4vm.cli import group
 from l4vm.cli.guest import command
 from l4vm.errors import L4vmError
 from l4vm.exit_codes import ExitCode
@@ -154,3 +155,30 @@ def test_only_a_vmlinux_can_be_wrapped(tmp_path: Path) -> None:
     path = tmp_path / "program.elf"
     path.write_bytes(elf(HALT))
     assert "only Linux needs wrapping" in str(refusal("wrap", str(path), "-o", str(tmp_path / "out")))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "leon3-linx"], "no guest is called 'leon3-linx'\n  did you mean 'leon3-linux'?"),
+        (["run", "{}/program.elf"], "'{0}/program.elf'\n  give the file as --kernel {0}/program.elf"),
+        (["run", "{}/progam.elf"], "nor is there such a file\n  did you mean '{0}/program.elf'?"),
+        (["run", "--kernel", "{}/progam.elf"], "--kernel {0}/progam.elf: there is no such file\n  did you mean"),
+        (["run", "--kernel", "{}/nowhere/p.elf"], "there is no such file\n  there is no folder {0}/nowhere"),
+        (["run", "--kernel", "{}"], "--kernel {0}: a folder, not a file"),
+        (["wrap", "{}/zzz", "-o", "x"], "zzz: there is no such file\n  look into {0}"),
+    ],
+)
+def test_names_that_are_not_there_are_refused_with_the_nearest(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    (tmp_path / "program.elf").write_bytes(elf(HALT))
+    done = CliRunner().invoke(command, [word.format(tmp_path) for word in arguments])
+    assert isinstance(done.exception, L4vmError)
+    assert sentence.format(tmp_path) in str(done.exception)
+
+
+def test_a_verb_that_is_not_there_is_refused_with_the_nearest() -> None:
+    done = CliRunner().invoke(group, ["gest", "run"])
+    assert isinstance(done.exception, L4vmError)
+    assert str(done.exception) == "no verb is called 'gest'\n  did you mean 'guest'?"

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import click
 
-from l4vm.errors import L4vmError
+from l4vm.errors import L4vmError, nearest
 from l4vm.exit_codes import ExitCode, table
 
 VERBS = {
@@ -42,6 +42,18 @@ class Verbs(click.Group):
         command = importlib.import_module(f"l4vm.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb that the arguments begin with.
+
+        Raises:
+            L4vmError: there is no such verb.
+        """
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            raise L4vmError(f"no verb is called {args[0]!r}", nearest(args[0], list(VERBS)))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without importing them."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from l4vm.cli.files import ExistingFile
 from l4vm.cli.run import report
 from l4vm.cli.scripted import StepCommand, on_terminate, script_options, steps_of
 from l4vm.console.backtrace import symbolise
@@ -36,7 +37,7 @@ from l4vm.link.line import Inbox, Line, open_line
 @click.option("--quiet", is_flag=True, help="Print no channel output.")
 @click.option(
     "--symbols",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=ExistingFile(),
     help="Kernel ELF that names the addresses of a panic.",
 )
 @click.option(

@@ -31,6 +31,7 @@ from typing import Any
 import click
 
 from l4vm.binding import Checked, Engine, Machine, Stop, Time, switch_names
+from l4vm.cli.files import ExistingFile, near_file
 from l4vm.cli.guest_devices import device_options, parse_devices
 from l4vm.cli.ps import action_command
 from l4vm.cli.scripted import StepCommand, on_terminate, script_options, steps_of
@@ -177,6 +178,14 @@ def read_optional(path: Path | None, what: str) -> bytes | None:
     return read_bytes(path, what) if path else None
 
 
+def refuse_file(recipe: Path) -> None:
+    """Refuse what looks like a file where a guest's name is expected."""
+    if recipe.is_file():
+        raise L4vmError(f"no guest is called '{recipe}'", f"give the file as --kernel {recipe}")
+    if recipe.suffix or len(recipe.parts) > 1:
+        raise L4vmError(f"no guest is called '{recipe}', nor is there such a file", near_file(recipe))
+
+
 def resolve(recipe: str | None, kernel: Path | None, wish: Start) -> Load:
     """Find, build and lay out what the command line asks for; of `wish`, the kernel is not looked at.
 
@@ -184,6 +193,7 @@ def resolve(recipe: str | None, kernel: Path | None, wish: Start) -> Load:
         L4vmError: nothing or two things are asked for, or they do not go together.
     """
     if recipe is not None and kernel is None:
+        refuse_file(Path(recipe))
         files = build_guest(recipe, lambda sentence: click.echo(sentence, err=True))
         return lay_out(start_of_recipe(files, wish))
     if kernel is not None and recipe is None:
@@ -290,20 +300,20 @@ def command() -> None:
 @click.argument("recipe", required=False)
 @click.option(
     "--kernel",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=ExistingFile(),
     help="Bare program, plain vmlinux, wrapped vmlinux, or uImage.",
 )
 @click.option("--machine", "machine_name", default="leon3", show_default=True, help="Board that --kernel is for.")
 @click.option("--ram", "ram_mib", type=click.IntRange(min=1), metavar="MIB", help="Guest RAM.")
 @click.option(
     "--initrd",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=ExistingFile(),
     help="Initial RAM disk for a kernel or a recipe.",
 )
 @click.option("--append", metavar="TEXT", help="Kernel command line.")
 @click.option(
     "--dtb",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=ExistingFile(),
     help="Device tree in the place of ours (bamboo).",
 )
 @click.option("--engine", type=click.Choice(["interp", "block"]), default="block", show_default=True)
@@ -463,7 +473,7 @@ for _action, _sentence in (
 
 
 @command.command(name="wrap")
-@click.argument("vmlinux", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("vmlinux", type=ExistingFile())
 @click.option(
     "-o",
     "--output",
@@ -473,7 +483,7 @@ for _action, _sentence in (
 )
 @click.option(
     "--initrd",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=ExistingFile(),
     help="Initial RAM disk.",
 )
 @click.option("--append", default="", metavar="TEXT", help="Kernel command line.")

@@ -32,7 +32,7 @@ from l4vm.console.logs import Logs
 from l4vm.console.qemu import Boot, Manifest, Qemu, command_line, socket_paths
 from l4vm.console.screen import Screen
 from l4vm.console.script import Script
-from l4vm.errors import L4vmError
+from l4vm.errors import L4vmError, nearest
 from l4vm.exit_codes import ExitCode
 from l4vm.link.line import Inbox
 
@@ -64,7 +64,7 @@ def board_of(root: Path, image: str, board: str | None) -> str:
     description = root / "images" / image / "image.toml"
     if not description.is_file():
         known = sorted(path.parent.name for path in root.glob("images/*/image.toml"))
-        raise L4vmError(f"no image '{image}'", f"there are: {', '.join(known) or 'none'}")
+        raise L4vmError(f"no image '{image}'", nearest(image, known))
     if board:
         return board
     try:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from l4vm.errors import L4vmError
+from l4vm.errors import L4vmError, nearest
 from l4vm.guests.boot import boot_files
 from l4vm.guests.build import Progress, Steps
 from l4vm.guests.machine_map import machine_map_path
@@ -77,7 +77,7 @@ def read_recipe(name: str) -> dict[str, Any]:
     """
     path = _RECIPES / name / "recipe.toml"
     if not path.is_file():
-        raise L4vmError(f"no guest is called {name!r}", f"known guests: {', '.join(recipe_names())}")
+        raise L4vmError(f"no guest is called {name!r}", nearest(name, recipe_names()))
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 

@@ -110,7 +110,7 @@ def test_a_panic_ends_with_its_own_code_and_names(tmp_path: Path) -> None:
     assert "<- _start" in done.stderr
 
 
-def test_a_missing_image_is_refused_with_those_there_are(tmp_path: Path) -> None:
+def test_a_missing_image_is_refused_with_the_nearest(tmp_path: Path) -> None:
     folder = tree(tmp_path, "x")
     words = l4vm("run", "tony")
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
@@ -119,7 +119,7 @@ def test_a_missing_image_is_refused_with_those_there_are(tmp_path: Path) -> None
     )
     assert done.returncode == 2
     assert "no image 'tony'" in done.stderr
-    assert "there are: tiny" in done.stderr
+    assert "did you mean 'tiny'?" in done.stderr
 
 
 def _qemu_of(folder: Path) -> list[int]:
