@@ -15,7 +15,7 @@ from l4vm.binding.machine import Engine, Machine, Stop
 from tests.fuzz.guest import FuzzGuest, Program, difference
 from tests.fuzz.oracle import BATCH, Answer, Oracle, Task
 
-SWITCHES = (0, 1, 2, 4, 8, 16, 32, 64, 127)  # enum xl_switch: all on, each off, all off
+SWITCHES = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 511)  # enum xl_switch: all on, each off, all off
 
 
 class FuzzError(AssertionError):

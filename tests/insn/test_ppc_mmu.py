@@ -66,6 +66,35 @@ def _unmapped(ppc: Machine) -> None:
         ppc.write(DATA + 0x400 * n, struct.pack(">2I", 0x1000 + n, 0x2000 + n))
 
 
+LOAD_TWO = (op("LWZ", rt=5, ra=3, si=0), op("LWZ", rt=6, ra=4, si=0))
+
+
+@pytest.mark.parametrize(("size", "inner"), [(KIB4, KIB1), (KIB16, KIB4), (MIB1, KIB4), (MIB16, KIB1)])
+def test_of_two_entries_the_first_counts_whatever_was_read_before(ppc: Machine, size: int, inner: int) -> None:
+    enter(ppc, FREE, VA, DATA + 0x1000, inner, SR)
+    enter(ppc, FREE + 1, VA, DATA & -bytes_of(size), size, SR)
+    beside = bytes_of(inner)
+    ppc["msr"], ppc["r3"], ppc["r4"] = 0, VA + beside, VA
+    run(ppc, *LOAD_TWO)
+    last = DATA & -bytes_of(size)
+    assert ppc["r5"] == int.from_bytes(ppc.read(last + beside, 4), "big")
+    assert ppc["r6"] == 0x1004
+
+
+@pytest.mark.parametrize("size", [KIB4, MIB1])
+def test_an_entry_before_the_one_in_use_takes_its_place(ppc: Machine, size: int) -> None:
+    enter(ppc, FREE + 1, VA, DATA & -bytes_of(size), size, SR)
+    ppc["msr"], ppc["r3"], ppc["r4"] = 0, VA, VA
+    run(ppc, *LOAD_TWO)
+    assert ppc["r5"] == int.from_bytes(ppc.read(DATA & -bytes_of(size), 4), "big")
+    enter(ppc, FREE, VA + 0x01000000, DATA + 0x1000, KIB4, SR)
+    ppc["msr"], ppc["r10"], ppc["r11"] = 0, FREE, VA | VALID | KIB4 << 4
+    run(ppc, op("TLBWE", rt=11, ra=10, ws=0))
+    ppc["r3"] = ppc["r4"] = VA
+    run(ppc, *LOAD_TWO)
+    assert (ppc["r5"], ppc["r6"]) == (0x1004, 0x1004)
+
+
 def test_entries_read_as_they_were_written(ppc: Machine) -> None:
     ppc["mmucr"] = 0x5A
     ppc["r10"], ppc["r11"], ppc["r12"], ppc["r13"] = FREE, M32, M32, M32

@@ -25,12 +25,15 @@ static unsigned size_bits(const struct ppc_tlb *e)
     return SMALLEST_BITS + 2 * (e->page >> SIZE_SHIFT & 15);
 }
 
-/* Does a valid entry translate va of this space and PID? Sizes above 256 MiB do not exist. */
+/* Is it a valid entry of this space and PID? Sizes above 256 MiB do not exist. */
+static bool is_in(const struct ppc_tlb *e, unsigned space, uint32_t pid)
+{
+    return e->page & V && (e->page >> SIZE_SHIFT & 15) <= SIZE_MAX_CODE && (e->page >> 8 & 1) == space && (!e->tid || e->tid == pid);
+}
+
 static bool matches(const struct ppc_tlb *e, uint32_t va, unsigned space, uint32_t pid)
 {
-    if (!(e->page & V) || (e->page >> SIZE_SHIFT & 15) > SIZE_MAX_CODE || (e->page >> 8 & 1) != space || (e->tid && e->tid != pid))
-        return false;
-    return !((e->page ^ va) >> size_bits(e));
+    return is_in(e, space, pid) && !((e->page ^ va) >> size_bits(e));
 }
 
 static unsigned find(const struct ppc_cpu *s, uint32_t va, unsigned space, uint32_t pid)
@@ -40,6 +43,17 @@ static unsigned find(const struct ppc_cpu *s, uint32_t va, unsigned space, uint3
     while (i < PPC_TLB_ENTRIES && !matches(&s->tlb[i], va, space, pid))
         i++;
     return i;
+}
+
+/* Two entries for one address are a programming error; here the first one counts, always. So what the i-th gives holds for as many bits around va as no entry before it reaches into. */
+static unsigned span_of(const struct ppc_cpu *s, unsigned i, uint32_t va, unsigned space)
+{
+    unsigned bits = size_bits(&s->tlb[i]);
+
+    for (unsigned j = 0; j < i; j++)
+        if (is_in(&s->tlb[j], space, s->pid) && !((s->tlb[j].page ^ va) >> bits))
+            bits = 31 - (unsigned)__builtin_clz((s->tlb[j].page ^ va) >> SMALLEST_BITS << SMALLEST_BITS);
+    return bits;
 }
 
 bool ppc_mmu_walk(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsigned mmu, struct mmu_walk *out)
@@ -61,7 +75,7 @@ bool ppc_mmu_walk(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsigned
     uint64_t inside = (1ull << bits) - 1, base = (uint64_t)(e->real & 15) << 32 | (e->real & ~0x3ffu);
     uint64_t pa = (base & ~inside) | (va.v & inside);
     *out = (struct mmu_walk){
-        .page = {pa - (va.v & 0xfff)}, .read = rights & SR, .write = rights & SW, .exec = rights & SX, .span_bits = (uint8_t)bits};
+        .page = {pa - (va.v & 0xfff)}, .read = rights & SR, .write = rights & SW, .exec = rights & SX, .span_bits = (uint8_t)span_of(s, i, va.v, mmu >> 1)};
     return true;
 }
 
@@ -100,6 +114,19 @@ void ppc_pid_set(struct xl_cpu *cpu, uint32_t pid)
     forget_process(cpu);
 }
 
+/* Does the entry cover what a later one does? Then what the core has cached of that one goes as well. */
+static bool shadows(const struct ppc_cpu *s, unsigned index)
+{
+    const struct ppc_tlb *e = &s->tlb[index];
+
+    for (unsigned j = index + 1; e->page & V && j < PPC_TLB_ENTRIES; j++) {
+        unsigned bits = size_bits(e) > size_bits(&s->tlb[j]) ? size_bits(e) : size_bits(&s->tlb[j]);
+        if (s->tlb[j].page & V && !((uint64_t)(e->page ^ s->tlb[j].page) >> bits))
+            return true;
+    }
+    return false;
+}
+
 /* tlbwe: word 0 takes the TID from MMUCR's low byte. */
 uint64_t ppc_tlb_write(struct xl_cpu *cpu, uint64_t index, uint64_t word, uint64_t value)
 {
@@ -116,6 +143,8 @@ uint64_t ppc_tlb_write(struct xl_cpu *cpu, uint64_t index, uint64_t word, uint64
     }
     if (e->page != old.page || e->real != old.real || e->rights != old.rights || e->tid != old.tid)
         forget(cpu, &old);
+    if (e->page != old.page && shadows(s, (unsigned)(index % PPC_TLB_ENTRIES)))
+        forget(cpu, e);
     return 0;
 }
 
