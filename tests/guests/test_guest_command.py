@@ -182,3 +182,10 @@ def test_a_verb_that_is_not_there_is_refused_with_the_nearest() -> None:
     done = CliRunner().invoke(group, ["gest", "run"])
     assert isinstance(done.exception, L4vmError)
     assert str(done.exception) == "no verb is called 'gest'\n  did you mean 'guest'?"
+
+
+def test_a_program_of_another_cpu_is_refused_with_its_machine(tmp_path: Path) -> None:
+    (tmp_path / "program.elf").write_bytes(elf(HALT, machine=20))
+    done = CliRunner().invoke(command, ["run", "--kernel", str(tmp_path / "program.elf")])
+    assert isinstance(done.exception, L4vmError)
+    assert "e_machine is EM_PPC" in done.exception.message and "(--machine bamboo)" in done.exception.hint

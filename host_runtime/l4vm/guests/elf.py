@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l4vm.errors import L4vmError
+from l4vm.guests.machine_map import machine_names, read_machine_map
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,14 @@ class Executable:
         return max(segment.va + segment.mem_bytes for segment in self.segments)
 
 
+def _others(kind: str) -> str:
+    """Name the machines whose CPU runs this kind of file."""
+    maps = [read_machine_map(name) for name in machine_names()]
+    number = next((known.number for known in _CPUS.values() if known.name == kind), None)
+    names = [f"--machine {board.name}" for board in maps if board.facts["elf_machine"] == number]
+    return f", or give the machine that it is for ({', '.join(names)})" if names else ""
+
+
 def cpu_of_machine(facts: Mapping[str, int]) -> str:
     """Return the CPU whose executables a machine runs, by the `elf_machine` of its map."""
     return next(cpu for cpu, known in _CPUS.items() if known.number == facts["elf_machine"])
@@ -91,7 +100,7 @@ def parse_executable(data: bytes, where: str, cpu: str = "sparc") -> Executable:
         if kind != known.name:
             raise L4vmError(
                 f"{where}: e_machine is {kind}, the {cpu} guest runs {known.name} ({known.number})",
-                _HINTS.get(str(kind), f"build it for a 32-bit {cpu} CPU"),
+                _HINTS.get(str(kind)) or f"build it for a 32-bit {cpu} CPU{_others(str(kind))}",
             )
         order = "little" if elf.little_endian else "big"
         if elf.elfclass != 32 or order != known.order:

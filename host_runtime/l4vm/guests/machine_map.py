@@ -82,8 +82,16 @@ class MachineMap:
             have = sum(place.kind == kind for place in self.virtio)
             if wanted > have:
                 what = "disks" if kind == "DISK" else "networks"
-                raise L4vmError(f"{wanted} {what}: machine {self.name} has places for {have}")
+                raise L4vmError(
+                    f"{wanted} {what}: machine {self.name} has places for {have}",
+                    "give it fewer" if have else "leave them out",
+                )
         return [place for place in self.virtio if place.n < (disks if place.kind == "DISK" else nets)]
+
+
+def machine_names() -> list[str]:
+    """Return the names of the machines that there are."""
+    return sorted(path.stem for path in machine_map_path("").parent.glob("*.def"))
 
 
 def machine_map_path(name: str) -> Path:
@@ -99,8 +107,7 @@ def read_machine_map(name: str) -> MachineMap:
     """
     path = machine_map_path(name)
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.def")))
-        raise L4vmError(f"no machine is called {name!r}", f"known machines: {known}")
+        raise L4vmError(f"no machine is called {name!r}", f"known machines: {', '.join(machine_names())}")
     facts: dict[str, int] = {}
     devices: list[Device] = []
     screen: list[Device] = []
