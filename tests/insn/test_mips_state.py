@@ -330,6 +330,26 @@ def test_pages_of_other_sizes(mips: Machine, bits: int) -> None:
         assert trap_of(mips) == (REFILL, TLB_LOAD)
 
 
+@pytest.mark.parametrize("bits", [14, 16, 20])
+def test_of_two_entries_the_first_counts_whatever_was_read_before(mips: Machine, bits: int) -> None:
+    page, mask = 0x40000000, (1 << bits + 1) - 0x2000
+    for n in range(4):
+        mips.write(DATA + 0x1000 * n, bytes([n + 1] * 4))
+    map_page(mips, 0, 0, 3, 3, mask=0x6000)  # code
+    map_page(mips, 5, page, ALL | GLOBAL, ALL | GLOBAL, mask=mask)
+    map_page(mips, 4, page + 0x2000, DATA >> 6 | ALL, DATA + 0x1000 >> 6 | ALL)
+    mips["status"], mips["r3"], mips["r4"] = 0, page, page + 0x2000
+    run(mips, op("LW", rt=5, base=3), op("LW", rt=6, base=4))
+    assert (mips["r5"], mips["r6"]) == (int.from_bytes(mips.read(0, 4), "little"), 0x01010101)
+    map_page(mips, 3, page, DATA + 0x2000 >> 6 | ALL, DATA + 0x3000 >> 6 | ALL)
+    run(mips, op("LW", rt=5, base=3), op("LW", rt=6, base=4))
+    assert (mips["r5"], mips["r6"]) == (0x03030303, 0x01010101)
+    map_page(mips, 2, page, 0, 0)
+    put(mips, op("LW", rt=5, base=3))
+    mips.run(1)
+    assert trap_of(mips) == (GENERAL, TLB_LOAD)
+
+
 def test_a_probe_that_finds_nothing_says_so(mips: Machine) -> None:
     mips["entryhi"] = 0x12344000
     run(mips, op("TLBP"))

@@ -17,16 +17,22 @@ enum { LO_G = 1, LO_V = 2, LO_D = 4, LO_PFN_SHIFT = 6, ASID = 0xff, PAIR = 0x1ff
 #define KSEG2 0xc0000000u
 #define VPN2 0xffffe000u
 
-static bool matches(const struct mips_tlb *e, uint32_t va, uint32_t asid)
+/* Bits of va that tell it from the entry's pair of pages. */
+static uint32_t apart(const struct mips_tlb *e, uint32_t va)
 {
-    return !((e->hi ^ va) & ~(e->mask | PAIR)) && (e->global || (e->hi & ASID) == asid);
+    return (e->hi ^ va) & ~(e->mask | PAIR);
+}
+
+static bool is_in(const struct mips_tlb *e, uint32_t asid)
+{
+    return e->global || (e->hi & ASID) == asid;
 }
 
 static unsigned find(const struct mips_cpu *s, uint32_t va)
 {
     unsigned i = 0;
 
-    while (i < MIPS_TLB_ENTRIES && !matches(&s->tlb[i], va, s->entryhi & ASID))
+    while (i < MIPS_TLB_ENTRIES && (apart(&s->tlb[i], va) || !is_in(&s->tlb[i], s->entryhi & ASID)))
         i++;
     return i;
 }
@@ -40,6 +46,17 @@ static uint32_t page_inside(const struct mips_tlb *e)
 static unsigned page_bits(const struct mips_tlb *e)
 {
     return 32 - (unsigned)__builtin_clz(page_inside(e));
+}
+
+/* What the i-th entry gives holds for as many bits around va as no entry before it reaches into. */
+static unsigned span_of(const struct mips_cpu *s, unsigned i, uint32_t va)
+{
+    unsigned bits = page_bits(&s->tlb[i]);
+
+    for (unsigned j = 0; j < i; j++)
+        if (is_in(&s->tlb[j], s->entryhi & ASID) && !(apart(&s->tlb[j], va) >> bits))
+            bits = 31 - (unsigned)__builtin_clz(apart(&s->tlb[j], va));
+    return bits;
 }
 
 static bool walk_tlb(const struct mips_cpu *s, uint32_t va, enum mmu_access access, struct mmu_walk *out)
@@ -61,7 +78,7 @@ static bool walk_tlb(const struct mips_cpu *s, uint32_t va, enum mmu_access acce
         return false;
     }
     uint32_t pa = (lo >> LO_PFN_SHIFT << 12 & ~inside) | (va & inside);
-    *out = (struct mmu_walk){.page = {pa & ~0xfffu}, .read = true, .write = lo & LO_D, .exec = true, .span_bits = (uint8_t)page_bits(e)};
+    *out = (struct mmu_walk){.page = {pa & ~0xfffu}, .read = true, .write = lo & LO_D, .exec = true, .span_bits = (uint8_t)span_of(s, i, va)};
     return true;
 }
 
@@ -79,10 +96,10 @@ bool mips_mmu_walk(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsigne
     return true;
 }
 
-/* Drop what the core may have cached of an entry that goes. An entry of another ASID is in no cache. */
+/* Drop what the core may have cached where an entry goes or comes, which may hide later ones. An entry of another ASID is in no cache and hides nothing. */
 static void forget(struct xl_cpu *cpu, const struct mips_tlb *e)
 {
-    if (!((e->lo[0] | e->lo[1]) & LO_V) || (!e->global && (e->hi & ASID) != (mips_of(cpu)->entryhi & ASID)))
+    if (!is_in(e, mips_of(cpu)->entryhi & ASID))
         return;
     uint32_t pages = 2u << (page_bits(e) - 12), first = e->hi & ~(e->mask | PAIR);
     if (pages > FEW_PAGES) {
@@ -141,6 +158,7 @@ void mips_tlb_write(struct xl_cpu *cpu, bool random)
     *e = (struct mips_tlb){
         .hi = s->entryhi & ~s->pagemask, .mask = s->pagemask, .lo = {s->entrylo0 & ~LO_G, s->entrylo1 & ~LO_G}, .global = s->entrylo0 & s->entrylo1 & LO_G};
     forget(cpu, &old);
+    forget(cpu, e);
 }
 
 void mips_tlb_read(struct xl_cpu *cpu)
