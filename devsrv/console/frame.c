@@ -6,7 +6,7 @@
 
 _Static_assert(FONT_WIDTH * FRAME_COLUMNS == FRAME_WIDTH && FONT_HEIGHT * FRAME_ROWS == FRAME_HEIGHT, "characters fill the frame");
 
-enum { BRIGHT = 8, UNDERLINE_ROW = 14, PICTURE_ROWS = FRAME_HEIGHT - FONT_HEIGHT, NOTHING = 0xffffffff, UNDERLINED = 0x80000000 };
+enum { BRIGHT = 8, UNDERLINE_ROW = 14, PICTURE_ROWS = FRAME_HEIGHT - FONT_HEIGHT, NOTHING = 0xffffffff };
 enum { STATUS_FORE = 0x000000, STATUS_BACK = 0xaaaaaa, STATUS_VISIBLE_FORE = 0xffffff, STATUS_VISIBLE_BACK = 0x0000aa };
 
 /* By halves: the table rises. */
@@ -30,10 +30,10 @@ static void draw(struct frame *f, unsigned column, unsigned row)
     const struct frame_place *p = &f->place[row * FRAME_COLUMNS + column];
     bool is_cursor = f->is_cursor_shown && column == f->cursor_column && row == f->cursor_row;
     uint32_t fore = is_cursor ? p->back : p->fore, back = is_cursor ? p->fore : p->back;
-    const uint8_t *rows = glyph(p->code & ~UNDERLINED);
+    const uint8_t *rows = glyph(p->code & ~FRAME_UNDERLINED);
     volatile uint32_t *to = f->pixels + (size_t)row * FONT_HEIGHT * FRAME_WIDTH + (size_t)column * FONT_WIDTH;
     for (unsigned y = 0; y < FONT_HEIGHT; y++, to += FRAME_WIDTH) {
-        unsigned bits = y == UNDERLINE_ROW && p->code & UNDERLINED ? 0xff : rows[y];
+        unsigned bits = y == UNDERLINE_ROW && p->code & FRAME_UNDERLINED ? 0xff : rows[y];
         for (unsigned x = 0; x < FONT_WIDTH; x++) {
             to[x] = bits & 0x80u >> x ? fore : back;
         }
@@ -69,8 +69,7 @@ void frame_forget(struct frame *f)
     f->is_cursor_shown = false;
 }
 
-/* A cell in colours of the display: bold in a usual colour is bright. */
-static struct frame_place place_of(const struct terminal *t, const struct terminal_cell *cell)
+struct frame_place frame_place_of(const struct terminal *t, const struct terminal_cell *cell)
 {
     uint8_t number = cell->style & TERMINAL_BOLD && cell->fore < BRIGHT ? (uint8_t)(cell->fore + BRIGHT) : cell->fore;
     uint32_t fore = terminal_colour(t, number), back = terminal_colour(t, cell->back);
@@ -78,14 +77,14 @@ static struct frame_place place_of(const struct terminal *t, const struct termin
         fore = (fore >> 1 & 0x7f7f7f) + (fore >> 3 & 0x1f1f1f);
     }
     bool is_reversed = !(cell->style & TERMINAL_REVERSE) != !t->is_screen_reversed;
-    return (struct frame_place){(cell->code ? cell->code : ' ') | (cell->style & TERMINAL_UNDERLINE ? UNDERLINED : 0), is_reversed ? back : fore, is_reversed ? fore : back};
+    return (struct frame_place){(cell->code ? cell->code : ' ') | (cell->style & TERMINAL_UNDERLINE ? FRAME_UNDERLINED : 0), is_reversed ? back : fore, is_reversed ? fore : back};
 }
 
 void frame_row(struct frame *f, const struct terminal *t, unsigned row, unsigned back)
 {
     const struct terminal_cell *cells = terminal_row(t, row, back);
     for (unsigned i = 0; i < FRAME_COLUMNS && i < t->columns; i++) {
-        place(f, i, row, place_of(t, &cells[i]));
+        place(f, i, row, frame_place_of(t, &cells[i]));
     }
 }
 

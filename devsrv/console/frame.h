@@ -9,6 +9,7 @@
 
 #include "terminal.h"
 
+#define FRAME_UNDERLINED 0x80000000u
 enum { FRAME_WIDTH = 1024, FRAME_HEIGHT = 768, FRAME_BYTES = FRAME_WIDTH * FRAME_HEIGHT * 4, FRAME_COLUMNS = FRAME_WIDTH / 8, FRAME_ROWS = FRAME_HEIGHT / 16 };
 
 /* A place as it was drawn: a character and two colours. */
@@ -24,6 +25,8 @@ struct frame {
     uint64_t places_drawn; /* since the start */
 };
 
+/** What a place shows for a cell: the character, with FRAME_UNDERLINED, and its colours; bold in a usual colour is bright. */
+struct frame_place frame_place_of(const struct terminal *t, const struct terminal_cell *cell);
 void frame_open(struct frame *f, volatile uint32_t *pixels);
 /** Nothing that lies above the bottom row is known any more. */
 void frame_forget(struct frame *f);

@@ -5,7 +5,7 @@
  *
  * Arguments: RING, one per client (devsrv/terminal.h; value: the place's number, and whether keys go to this client, or it is the keyboard of a screen); TEXT "0", "1".. the places' names (value:
  * the task's index, 0 for none); VALUE "layout"; MEMORY "states" (root's: a byte for each task, link_task_state, then whether the frame was found), "display", "terminals" (struct shown for each
- * terminal, zeroed at power on), "frame" (the display's, none when the board has no such display), "screenN" of place N (devsrv/screen.h); CAP "irq", "wake", "supervisor".
+ * terminal, zeroed at power on), "frame" (the display's, none when the board has no such display), "screenN" of place N (devsrv/screen.h); "shot" (devsrv/shot.h); CAP "irq", "wake", "supervisor".
  * Wake word: bit 0 the keyboard's interrupt, bit 1 + n the client of ring n.
  *
  * Alt-F1.. and Alt with arrows switch, Shift with page up and down looks back. The bottom row names the places; a star stands before a terminal that got output since it was looked at.
@@ -13,6 +13,7 @@
  */
 #include "devsrv/args.h"
 #include "devsrv/server.h"
+#include "devsrv/shot.h"
 #include "devsrv/supervisor.h"
 #include "devsrv/terminal.h"
 #include "devsrv/text.h"
@@ -20,7 +21,8 @@
 #include "i8042.h"
 #include "keyboard.h"
 #include "l4/l4.h"
-#include "picture.h"
+#include "l4/string.h"
+#include "shot.h"
 #include "system_table_gen.h"
 
 enum {
@@ -30,10 +32,12 @@ enum {
     CELLS = 33920, /* of a terminal with its history, whatever the display's size */
     LINE_BYTES = FRAME_COLUMNS + 1,
     HELD_BYTES = 8, /* of one key's codes */
+    NAME_BYTES = sizeof((struct link_picture_args *)0)->name,
     PIECE = 128,       /* bytes shown between two looks at the ring's index */
     TURN_PIECES = 16,  /* of one client in one turn */
     TURN_KEYS = 32,
 };
+#define FRESH_NS 200000000ull /* of board time: how long a screen that nobody wanted is given to tell what is new */
 #define SHOWN_MAGIC 0x314c4e544d56344cull /* "L4VMTNL1" */
 
 /* One terminal, in root's memory. */
@@ -65,6 +69,9 @@ struct console {
     unsigned visible, back;                      /* lines back in its history */
     bool is_status_old;
     struct keyboard keyboard;
+    struct ds_shot *shot;                        /* root's; NULL without one */
+    unsigned shot_place;                         /* a screen that is wanted for its picture only; 0: none */
+    uint64_t shot_ns;                            /* since when */
     uint8_t held[HELD_BYTES];                    /* codes of a key that is not complete yet, for a screen */
     unsigned held_count;
 };
@@ -127,6 +134,23 @@ static void tell(struct console *c, unsigned place, const uint8_t *bytes, unsign
             *signals |= 1ull << i;
         }
     }
+}
+
+/* No screen is wanted for its picture any more. */
+static void shot_end(struct console *c)
+{
+    if (c->shot_place && c->shot_place != c->visible) {
+        ds_screen_want(c->picture[c->shot_place].page, false);
+    }
+    c->shot_place = 0;
+}
+
+static const char *place_name(unsigned n)
+{
+    char number[4];
+    struct ds_text text = ds_text_on(number, sizeof number);
+    ds_text_dec(&text, n);
+    return ds_args_text(number);
 }
 
 /* To a guest that is left the keys that switch look held: let them go. Set 2, both of Alt, Control, Shift. */
@@ -254,6 +278,88 @@ static bool client_turn(struct console *c, unsigned n, uint64_t *signals)
     return got == PIECE;
 }
 
+/* ---- pictures for the workstation ---- */
+
+/* The place of this name, places when there is none. */
+static unsigned place_of(const struct console *c, const char *wanted)
+{
+    unsigned n = 0;
+    while (n < c->places) {
+        const char *name = place_name(n);
+        unsigned i = 0;
+        while (i < NAME_BYTES && name[i] == wanted[i] && name[i]) {
+            i++;
+        }
+        if (i == NAME_BYTES || name[i] == wanted[i]) {
+            return n;
+        }
+        n++;
+    }
+    return n;
+}
+
+static uint32_t shot_names(const struct console *c, uint8_t *data)
+{
+    struct link_picture_head head = {.kind = LINK_PICTURE_KIND_NAMES};
+    struct ds_text t = ds_text_on((char *)data + sizeof head, DS_SHOT_BYTES - sizeof head);
+    for (unsigned n = 0; n < c->places; n++) {
+        ds_text_put(&t, place_name(n));
+        ds_text_char(&t, '\n');
+    }
+    memcpy(data, &head, sizeof head);
+    return (uint32_t)(sizeof head + (size_t)(t.at - t.start));
+}
+
+/* A screen that is not visible is wanted for a while first, so that its picture is new; true when it is. */
+static bool is_fresh(struct console *c, unsigned place, uint64_t *signals)
+{
+    uint64_t now = 0;
+    if (!is_screen(c, place) || place == c->visible) {
+        return true;
+    }
+    l4_clock(&now, NULL, NULL);
+    if (c->shot_place != place) {
+        shot_end(c);
+        c->shot_place = place;
+        c->shot_ns = now;
+        ds_screen_want(c->picture[place].page, true);
+        for (unsigned i = 0; i < c->clients; i++) {
+            *signals |= c->client[i].place == place ? 1ull << i : 0;
+        }
+    }
+    return now - c->shot_ns >= FRESH_NS;
+}
+
+/* Answer root's question, one piece; what is not ready is answered when root asks again. */
+static void shot_turn(struct console *c, uint64_t *signals)
+{
+    struct ds_shot *s = c->shot;
+    uint32_t asked = s ? __atomic_load_n(&s->asked, __ATOMIC_ACQUIRE) : 0;
+    if (!s || s->answered == asked) {
+        return;
+    }
+    struct link_picture_args args = s->args;
+    unsigned place = place_of(c, (const char *)args.name);
+    s->status = LINK_REPLY_STATUS_OK;
+    if (!args.name[0]) {
+        s->bytes = shot_names(c, s->data);
+    } else if (place == c->places) {
+        s->status = LINK_REPLY_STATUS_BAD_ARGUMENT;
+    } else if (!is_fresh(c, place, signals)) {
+        return;
+    } else if (is_screen(c, place)) {
+        s->bytes = shot_pixels(s->data, DS_SHOT_BYTES, &c->picture[place], args.offset);
+        struct link_picture_head head;
+        memcpy(&head, s->data, sizeof head);
+        if (head.next >= (uint32_t)head.width * head.height) {
+            shot_end(c);
+        }
+    } else {
+        s->bytes = shot_cells(s->data, DS_SHOT_BYTES, &shown(c, place)->terminal, args.offset);
+    }
+    __atomic_store_n(&s->answered, asked, __ATOMIC_RELEASE);
+}
+
 /* By link_task_state; a running task needs no word. */
 static const char *const state_names[] = {"", " paused", " stopped", " faulted", " ended"};
 
@@ -270,18 +376,16 @@ static void states_look(struct console *c)
 
 static void draw_status(struct console *c)
 {
-    char line[LINE_BYTES], number[4];
-    struct ds_text t = ds_text_on(line, sizeof line), name;
+    char line[LINE_BYTES];
+    struct ds_text t = ds_text_on(line, sizeof line);
     unsigned from = 0, to = 0;
     for (unsigned n = 0; n < c->places; n++) {
-        name = ds_text_on(number, sizeof number);
-        ds_text_dec(&name, n);
         from = n == c->visible ? (unsigned)(t.at - t.start) : from;
         ds_text_char(&t, c->has_news[n] ? '*' : ' ');
         ds_text_char(&t, 'F');
         ds_text_dec(&t, n + 1);
         ds_text_char(&t, ' ');
-        ds_text_put(&t, ds_args_text(number));
+        ds_text_put(&t, place_name(n));
         ds_text_put(&t, state_names[c->state[n]]);
         ds_text_char(&t, ' ');
         to = n == c->visible ? (unsigned)(t.at - t.start) : to;
@@ -333,6 +437,7 @@ static bool console_turn(void *arg, uint64_t word, uint64_t *signals)
         is_more = client_turn(c, n, signals) || is_more;
     }
     states_look(c);
+    shot_turn(c, signals);
     return draw(c) || is_more;
 }
 
@@ -408,6 +513,8 @@ static void console_open(struct console *c)
     clients_open(c);
     c->terminals = memory("terminals", (uint64_t)c->count * SHOWN_BYTES);
     c->states = memory("states", SYS_STATES_FRAME + 1);
+    const struct arg_entry *shot = ds_args_find(ARG_KIND_MEMORY, "shot");
+    c->shot = shot && shot->bytes >= sizeof *c->shot ? (struct ds_shot *)(uintptr_t)shot->va : NULL;
     const struct arg_entry *frame = ds_args_find(ARG_KIND_MEMORY, "frame");
     bool has_frame = frame && frame->bytes >= FRAME_BYTES && c->states[SYS_STATES_FRAME];
     display_open(&c->display, memory("display", VGA_BYTES), has_frame ? (volatile uint32_t *)(uintptr_t)frame->va : NULL);

@@ -88,6 +88,9 @@ int main(void)
         root.states = (uint8_t *)states->va;
         root.states[SYS_STATES_FRAME] = root.has_frame;
     }
+    const struct arg_entry *shot = ds_args_find(ARG_KIND_MEMORY, "shot");
+    if (shot && shot->bytes >= sizeof *root.shot)
+        root.shot = (struct ds_shot *)shot->va;
     if (l4_reply_create(K_SLOT_SELF, SLOT_REPLY) != K_OK)
         root_fail("reply object", 0, K_NO_MEMORY);
     build_start();

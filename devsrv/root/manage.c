@@ -241,6 +241,59 @@ static enum link_reply_status shutdown(const uint8_t *args, uint32_t bytes)
     return LINK_REPLY_STATUS_OK;
 }
 
+static struct link_picture_args wanted; /* the question to the console server */
+static bool is_asked;
+
+static void picture_ask(const struct link_picture_args *args)
+{
+    wanted = *args;
+    root.shot->args = wanted;
+    __atomic_store_n(&root.shot->asked, root.shot->asked + 1, __ATOMIC_RELEASE);
+    is_asked = true;
+}
+
+/* The piece behind this one will be wanted next. */
+static void picture_ask_next(uint32_t bytes)
+{
+    struct link_picture_args next = wanted;
+    struct link_picture_head head;
+
+    if (bytes < sizeof head)
+        return;
+    memcpy(&head, last.data, sizeof head);
+    next.offset = head.next;
+    if (head.kind != LINK_PICTURE_KIND_NAMES && head.next < (uint32_t)head.width * head.height)
+        picture_ask(&next);
+}
+
+/* The answer to the question when it is there, else the question (devsrv/shot.h). */
+static enum link_reply_status picture(const uint8_t *args, uint32_t bytes, uint32_t *data)
+{
+    struct ds_shot *s = root.shot;
+    struct link_picture_args a;
+    enum link_reply_status status = LINK_REPLY_STATUS_BUSY;
+
+    if (!s)
+        return LINK_REPLY_STATUS_REFUSED;
+    if (bytes != sizeof a)
+        return LINK_REPLY_STATUS_BAD_ARGUMENT;
+    memcpy(&a, args, sizeof a);
+    bool is_same = is_asked && !memcmp(&wanted, &a, sizeof a);
+    if (is_same && __atomic_load_n(&s->answered, __ATOMIC_ACQUIRE) == s->asked) {
+        uint32_t said = s->status, count = s->bytes;
+        is_asked = false;
+        status = said < LINK_REPLY_STATUS_BUSY && count <= DATA_MAX ? (enum link_reply_status)said : LINK_REPLY_STATUS_REFUSED;
+        *data = status == LINK_REPLY_STATUS_OK ? count : 0;
+        memcpy(last.data, s->data, *data);
+        picture_ask_next(*data);
+    } else if (!is_same) {
+        picture_ask(&a);
+    }
+    root.terminal.news = true;
+    ds_terminal_signal(&root.terminal);
+    return status;
+}
+
 /* --- records --- */
 
 static void execute(const struct link_request *r, const uint8_t *args, uint32_t bytes)
@@ -257,6 +310,7 @@ static void execute(const struct link_request *r, const uint8_t *args, uint32_t 
     case LINK_OP_REALTIME: data = realtime(args, bytes); break;
     case LINK_OP_MEMORY: data = memory(args, bytes); break;
     case LINK_OP_TASK: status = task(args, bytes); break;
+    case LINK_OP_PICTURE: status = picture(args, bytes, &data); break;
     case LINK_OP_SHUTDOWN: status = shutdown(args, bytes); break;
     default: status = LINK_REPLY_STATUS_UNKNOWN_OP; break;
     }

@@ -14,6 +14,7 @@
 
 #include "boot_image_gen.h"
 #include "devsrv/ring.h"
+#include "devsrv/shot.h"
 #include "devsrv/terminal.h"
 #include "devsrv/text.h"
 #include "l4/l4.h"
@@ -71,6 +72,7 @@ struct root {
     uint8_t *states;                   /* each task's state, for the console server; NULL without one */
     uint32_t log_server, management_server; /* notifications of the rings' server */
     bool has_log, has_management;
+    struct ds_shot *shot;              /* shared with the console server; NULL without one */
     bool has_frame;                    /* the display's linear frame was found */
     uint64_t log_lost;                 /* lines */
     uint64_t shutdown;                 /* 0: none is wanted; else 1 + code, once the reply has left */

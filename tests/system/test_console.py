@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from l4vm import font
+from l4vm.cli import screenshot
 from l4vm.console.qemu import Boot, Manifest, Qemu, command_line
 from l4vm.exit_codes import ExitCode
 from l4vm.formats import link as wire
@@ -206,6 +207,29 @@ def test_a_visible_guests_screen_is_on_the_display_and_hears_the_keys(
     monitor.type("uname -m\n")
     talk.wait_for(guest, rb"uname -m\r\n" + machine.encode() + rb"\r\n", 60.0, len(before[1]))
     assert talk.text[other] == before[0]
+
+
+def test_pictures_for_the_workstation_show_what_the_display_shows(board: tuple[Talk, Monitor]) -> None:
+    talk, monitor = board
+
+    def ask(name: str, offset: int) -> tuple[str, bytes]:
+        reply = talk.request(wire.Op.PICTURE, wire.PictureArgs.build({"name": name, "offset": offset}))
+        return wire.ReplyStatus(reply.status).name, reply.data
+
+    assert screenshot.places(ask) == ["log", "rt", "leon0", "ppc0", "leon0/screen", "ppc0/screen"]
+    monitor.command(f"sendkey {GUEST}")
+    say(talk, "leon0", "echo seen from the workstation")
+    wait_for_row(talk, monitor, "^seen from the workstation$")
+    width, _, pixels = screenshot.pixels(screenshot.fetch(ask, "leon0"))
+    shown, _, display = monitor.picture(monitor.folder / "shot.ppm")
+    assert (width, shown) == (WIDTH, WIDTH)
+    cursor = font.HEIGHT * WIDTH * 3  # the last row has the cursor, which a picture leaves out
+    assert pixels[:-cursor] == display[: len(pixels) - cursor]
+    say(talk, "ppc0", SHOW.format(ALPHABET.replace("\\", r"\\").replace("'", r"'\''")))
+    shapes = learn(cells_of(*screenshot.pixels(screenshot.fetch(ask, "ppc0/screen"))))
+    say(talk, "ppc0", SHOW.format("nobody looks but the workstation"))
+    lines = read(cells_of(*screenshot.pixels(screenshot.fetch(ask, "ppc0/screen"))), shapes)
+    assert lines[0] == "nobody looks but the workstation"
 
 
 def test_the_bottom_row_says_what_became_of_a_guest(board: tuple[Talk, Monitor]) -> None:

@@ -21,6 +21,7 @@ VERBS = {
     "run": "Boot a built image in QEMU and talk to its channels.",
     "console": "Talk to the channels of a board on a serial port.",
     "ps": "List the tasks of a board that `run` or `console` talks to.",
+    "screenshot": "Write what a terminal or a guest's screen of a running board shows to a picture file.",
     "guest": "Run a guest on the workstation, with the same translator.",
     "bench": "Measure the translator against its peers.",
     "doctor": "Look at this machine: tools, ports, rights, packages.",

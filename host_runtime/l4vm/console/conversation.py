@@ -11,6 +11,7 @@ management channel before it ends.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import queue
 import re
@@ -33,7 +34,7 @@ from l4vm.link.connection import BOOT, ChannelText
 from l4vm.link.line import Closed, Inbox, Line, Received
 from l4vm.link.lines import Connections
 from l4vm.link.management import Listing, realtime_json, realtime_listing, tasks_json, tasks_listing
-from l4vm.link.session import Dropped, Lost, Opened, Refused
+from l4vm.link.session import Dropped, Lost, Opened, Refused, Replied
 
 PANIC = re.compile(rb"\bPANIC\b")
 PANIC_LISTEN_S = 1.5
@@ -310,9 +311,18 @@ class Conversation:
             except ConstructError:
                 asked.answer.put({"error": f"'{name}' is no name of a task"})
                 return
-            self.connection.do(wire.Op.TASK, arguments, lambda status: asked.answer.put(_status(status)))
+            self.connection.do(wire.Op.TASK, arguments, lambda reply: asked.answer.put(_status(reply)))
+        elif what == "picture":
+            try:
+                wanted = {"name": request.get("name", ""), "offset": request.get("offset", 0)}
+                arguments = wire.PictureArgs.build(wanted)
+            except (ConstructError, TypeError, AttributeError):
+                asked.answer.put({"error": f"{request!r}: no name of a place and an offset"})
+                return
+            self.connection.do(wire.Op.PICTURE, arguments, lambda reply: asked.answer.put(_status(reply)))
         else:
-            asked.answer.put({"error": f"unknown request {request!r}: do is tasks, or task with one of {actions}"})
+            known = f"do is tasks, task with one of {actions}, or picture"
+            asked.answer.put({"error": f"unknown request {request!r}: {known}"})
 
     # ---- the end ----
 
@@ -403,5 +413,8 @@ def _tasks(listing: Listing | L4vmError) -> dict[str, object]:
     return {"error": str(listing)} if isinstance(listing, L4vmError) else {"tasks": tasks_json(listing)}
 
 
-def _status(status: int | L4vmError) -> dict[str, object]:
-    return {"error": str(status)} if isinstance(status, L4vmError) else {"status": wire.ReplyStatus(status).name}
+def _status(reply: Replied | L4vmError) -> dict[str, object]:
+    if isinstance(reply, L4vmError):
+        return {"error": str(reply)}
+    answer: dict[str, object] = {"status": wire.ReplyStatus(reply.status).name}
+    return answer | {"data": base64.b64encode(reply.data).decode()} if reply.data else answer

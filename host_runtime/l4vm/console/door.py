@@ -6,6 +6,7 @@ owner, `l4vm run` or `l4vm console`; `l4vm ps` and `l4vm guest stop` knock there
 
     {"do": "tasks"}                                     -> {"tasks": [{name, kind, state, ...}]}
     {"do": "task", "name": "leon0", "action": "STOP"}   -> {"status": "OK"}
+    {"do": "picture", "name": "leon0", "offset": 0}     -> {"status": "OK", "data": base64 of a PictureHead and runs}
     anything that fails                                 -> {"error": sentence}
 
 What is here: `Door`, which listens and puts `Asked` into the conversation's queue; `knock`, the other side; `doors`.

@@ -45,6 +45,7 @@ SECTOR = 512
 DISPLAY_VA, TERMINALS_VA, STATES_VA = 0x20_0060_0000, 0x20_0080_0000, 0x20_0200_0000
 SCREEN_BEHIND = 0x1_8000_0000
 DISPLAY_BASE, DISPLAY_BYTES = 0xB8000, 0x1000  # of a PC's text mode
+SHOT_VA = 0x20_0220_0000
 FRAME_VA, FRAME_BYTES, SCREENS_VA, SCREEN_STRIDE = 0x20_0400_0000, 0x30_0000, 0x20_0800_0000, 0x40_0000  # frame.h
 SHOWN_BYTES, TERMINAL_OUT = 0x48000, 32768  # devsrv/console/main.c
 HEARS, KEYBOARD = 0x100, 0x200  # devsrv/terminal.h
@@ -301,6 +302,9 @@ class _Resolver:
         states = t.memory("states", 4096, st.MemoryFlags.KEEP)
         t.give_memory(0, "states", states, STATES_VA, RW)
         t.give_memory(number, "states", states, STATES_VA, Rights.READ)
+        shot = t.memory("shot", 4096, st.MemoryFlags.KEEP)
+        for task in (0, number):
+            t.give_memory(task, "shot", shot, SHOT_VA, RW)
         for n, name in enumerate(names):
             task = guests[n - first][1] if n >= first else 0
             t.argument(number, ArgKind.TEXT, str(n), text=name, value=task)

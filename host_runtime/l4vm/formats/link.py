@@ -82,6 +82,8 @@ VERSION = 1
 """Protocol version; a board and a workstation with different versions refuse each other."""
 
 MAX_PAYLOAD = 1024
+PLACE_BYTES = 24
+"""Of the name of a place that the console server shows."""
 """Largest payload of a frame, bytes."""
 
 MAX_CHANNELS = 24
@@ -159,6 +161,15 @@ class Op(IntEnum):
     TASK = 3  # TaskArgs -> nothing
     MEMORY = 4  # ListArgs -> ListHead, MemoryEntry...
     SHUTDOWN = 5  # ShutdownArgs -> nothing (sent before the board stops)
+    PICTURE = 6  # PictureArgs -> PictureHead, then what its kind says; BUSY until the console server has answered
+
+
+class PictureKind(IntEnum):
+    """What follows a PictureHead."""
+
+    NAMES = 0  # names of places, a line each: the answer to an empty name
+    CELLS = 1  # CellRun...: a terminal, row after row
+    PIXELS = 2  # PixelRun...: a guest's screen, row after row; 0 by 0 while it is off
 
 
 class ReplyStatus(IntEnum):
@@ -353,6 +364,36 @@ TaskArgs = Struct(
     "action" / Int32ul,
 )
 
+# a place of the console server, and the first cell or pixel wanted, counted row after row.
+PictureArgs = Struct(
+    "name" / PaddedString(PLACE_BYTES, "ascii"),
+    "offset" / Int32ul,
+)
+
+# head of a piece of a picture; next: the offset behind its last run, width * height at the end.
+PictureHead = Struct(
+    "kind" / Int8ul,
+    "reserved" / Int8ul,
+    "width" / Int16ul,
+    "height" / Int16ul,
+    "runs" / Int16ul,
+    "next" / Int32ul,
+)
+
+# equal cells: the character (bit 31: underlined), two colours 0x00rrggbb, how many.
+CellRun = Struct(
+    "code" / Int32ul,
+    "fore" / Int32ul,
+    "back" / Int32ul,
+    "count" / Int32ul,
+)
+
+# equal pixels: 0x00rrggbb, how many.
+PixelRun = Struct(
+    "colour" / Int32ul,
+    "count" / Int32ul,
+)
+
 MemoryEntry = Struct(
     "name" / Name,
     "account_bytes" / Int64ul,
@@ -381,6 +422,10 @@ C_STRUCTS = {
     "task_entry": TaskEntry,
     "realtime_entry": RealtimeEntry,
     "task_args": TaskArgs,
+    "picture_args": PictureArgs,
+    "picture_head": PictureHead,
+    "cell_run": CellRun,
+    "pixel_run": PixelRun,
     "memory_entry": MemoryEntry,
     "shutdown_args": ShutdownArgs,
 }
@@ -404,6 +449,7 @@ C_ENUMS = {
     "frame_flag": FrameFlags,
     "poll_flag": PollFlags,
     "op": Op,
+    "picture_kind": PictureKind,
     "reply_status": ReplyStatus,
     "task_action": TaskAction,
     "task_state": TaskState,

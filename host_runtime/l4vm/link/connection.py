@@ -56,7 +56,7 @@ class Connection:
         self._events: list[ConnectionEvent] = []
         self._listing: Listing | None = None
         self._listed: Callable[[Listing | L4vmError], None] | None = None
-        self._done: Callable[[int | L4vmError], None] | None = None
+        self._done: Callable[[Replied | L4vmError], None] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -91,8 +91,8 @@ class Connection:
         self.session.request(listing.op, listing.arguments())
         self._turn()
 
-    def do(self, op: Op, arguments: bytes, done: Callable[[int | L4vmError], None]) -> None:
-        """Ask root to do something; `done` gets the reply's status, or the error. One at a time, lists among them."""
+    def do(self, op: Op, arguments: bytes, done: Callable[[Replied | L4vmError], None]) -> None:
+        """Ask root to do something; `done` gets the reply, or the error. One at a time, lists among them."""
         self._done = done
         self.session.request(op, arguments)
         self._turn()
@@ -156,7 +156,7 @@ class Connection:
             elif isinstance(event, Replied) and self._listing is not None:
                 self._list_reply(self._listing, event)
             elif isinstance(event, Replied) and self._done is not None:
-                self._does(event.status)
+                self._does(event)
             else:
                 if isinstance(event, Lost):
                     self._list_ends(L4vmError("the board ended the session", "", 1))
@@ -173,7 +173,7 @@ class Connection:
             outcome = bad
         self._list_ends(outcome)
 
-    def _does(self, outcome: int | L4vmError) -> None:
+    def _does(self, outcome: Replied | L4vmError) -> None:
         done, self._done = self._done, None
         if done is not None:
             done(outcome)

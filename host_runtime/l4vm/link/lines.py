@@ -14,7 +14,7 @@ from l4vm.formats.link import Op
 from l4vm.link.connection import Connection, ConnectionEvent
 from l4vm.link.line import Line
 from l4vm.link.management import Listing
-from l4vm.link.session import ChannelInfo, Opened, Session
+from l4vm.link.session import ChannelInfo, Opened, Replied, Session
 
 
 class Connections:
@@ -68,8 +68,8 @@ class Connections:
         """Ask for a list; `listed` gets it whole, or the error. One at a time."""
         self._first.ask(listing, listed)
 
-    def do(self, op: Op, arguments: bytes, done: Callable[[int | L4vmError], None]) -> None:
-        """Ask root to do something; `done` gets the reply's status, or the error. One at a time, lists among them."""
+    def do(self, op: Op, arguments: bytes, done: Callable[[Replied | L4vmError], None]) -> None:
+        """Ask root to do something; `done` gets the reply, or the error. One at a time, lists among them."""
         self._first.do(op, arguments, done)
 
     @property

@@ -78,7 +78,7 @@ def build_keyboard(folder: Path) -> Path:
 
 def build_console(folder: Path) -> Path:
     """The whole console server under hostile clients."""
-    sources = [ROOT / "devsrv/console" / name for name in ("keyboard.c", "i8042.c", *DRAWING)]
+    sources = [ROOT / "devsrv/console" / name for name in ("keyboard.c", "i8042.c", "shot.c", *DRAWING)]
     lib = [ROOT / "devsrv/lib" / name for name in ("ring.c", "screen.c")]
     return compile_program(folder, "console_run", [HERE / "console_run.c", *sources, *lib])
 

@@ -19,6 +19,7 @@ static uint64_t random_state, lines, restarts, keys;
 static struct arg_entry entries[16];
 static unsigned entry_count;
 static uint8_t *rings[3], states[TASK_BYTES + 1], *screen;
+static struct ds_shot *shot;
 static uint16_t registers[16] = {0xb0c5}, selected;
 static struct console console;
 static struct ds_ring_pair good;
@@ -59,6 +60,13 @@ const struct arg_entry *ds_args_nth(enum arg_kind kind, unsigned n)
         }
     }
     return NULL;
+}
+
+enum k_status l4_clock(uint64_t *ns, uint64_t *ticks, uint64_t *hz)
+{
+    (void)ticks, (void)hz;
+    *ns = random_state;
+    return K_OK;
 }
 
 uint64_t ds_args_value(const char *name, uint64_t otherwise)
@@ -174,6 +182,8 @@ static void board_make(void)
     entry_add(ARG_KIND_MEMORY, "display", calloc(1, VGA_BYTES), VGA_BYTES, 0);
     entry_add(ARG_KIND_MEMORY, "states", states, sizeof states, 0);
     entry_add(ARG_KIND_MEMORY, "terminals", terminals, 2 * SHOWN_BYTES, 0);
+    shot = calloc(1, sizeof *shot);
+    entry_add(ARG_KIND_MEMORY, "shot", shot, sizeof *shot, 0);
     check(ds_ring_open_client(&good, rings[GOOD], RING_BYTES), "the ring cannot be opened");
 }
 
@@ -201,6 +211,13 @@ static void scribble(void)
         page->out_bytes = (uint32_t)random_state; /* after the server read it */
     }
     states[chance(TASK_BYTES)] = (uint8_t)chance(256);
+    static const char *const places[] = {"bad", "good", "bad/screen", "", "no such place of any board"};
+    const char *place = places[chance(5)];
+    for (unsigned i = 0, length = (unsigned)strlen(place); i < sizeof shot->args.name; i++) { /* the last has no end */
+        shot->args.name[i] = i < length ? place[i] : 0;
+    }
+    shot->args.offset = chance(3) ? chance(900000) : (uint32_t)random_state;
+    shot->asked = (uint32_t)random_state;
     if (screen) {
         struct ds_screen_page *p = (struct ds_screen_page *)(void *)screen;
         p->size = chance(3) ? chance(1100) | chance(800) << 16 : (uint32_t)random_state;
