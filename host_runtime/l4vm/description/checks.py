@@ -312,7 +312,7 @@ def _kernel(reader: Reader, guest: Guest, path: Path) -> None:
         program = read_program(guest.machine, data, where)
         linux = takes_arguments(guest.machine, data, where)
         wrapped = guest.machine == "leon3" and is_wrapped(data)
-        made_for = wrapped_ram_bytes(program) // MIB if wrapped else 0
+        made_for = wrapped_ram_bytes(data) // MIB if wrapped else 0
         if made_for > guest.ram_mib and not reader.is_bad(guest.place, "ram_mib"):
             text = f" = {guest.ram_mib}: {guest.kernel} was wrapped for {made_for} MiB"
             reader.wrong(guest.place, "ram_mib", text, f"write ram_mib = {made_for}, or give the plain vmlinux")

@@ -82,7 +82,7 @@ def lay_out(start: Start) -> Load:
     low, high = facts["ram_min"] // MIB, facts["ram_max"] // MIB
     ram_mib = start.ram_mib or min(RAM_MIB_DEFAULT, high)
     if start.machine == "leon3" and is_wrapped(start.kernel):
-        made_for = wrapped_ram_bytes(parse_executable(start.kernel, start.where)) // MIB
+        made_for = wrapped_ram_bytes(start.kernel) // MIB
         ram_mib = max(made_for, start.ram_mib or 0)
     if not low <= ram_mib <= high:
         raise L4vmError(f"{ram_mib} MiB of RAM: machine {start.machine} takes {low} to {high} MiB", "change --ram")
@@ -118,7 +118,7 @@ def _leon3(start: Start, ram_mib: int) -> Executable:
         raise L4vmError("a device tree: machine leon3 takes none", "its PROM tells of the devices; leave it out")
     executable = parse_executable(data, where)
     if is_wrapped(data) and start.initrd is None and start.append is None:
-        made_for = wrapped_ram_bytes(executable) // MIB
+        made_for = wrapped_ram_bytes(data) // MIB
         if start.ram_mib is not None and start.ram_mib < made_for:
             raise L4vmError(
                 f"{start.ram_mib} MiB of RAM: {where} was wrapped for {made_for} MiB",

@@ -10,40 +10,22 @@ Source: U-Boot documentation, "Legacy uImage format"; RFC 1952 for CRC-32 and gz
 
 from __future__ import annotations
 
-import functools
-import gzip
+import struct
 import zlib
 from dataclasses import dataclass
-from typing import Any
 
 from l4vm.errors import L4vmError
 
 HEADER_BYTES, NAME_BYTES = 64, 32
-MAGIC = bytes.fromhex("27051956")
+MAGIC = 0x27051956
 _OS_LINUX, _TYPE_KERNEL, _PLAIN, _GZIP = 5, 2, 0, 1
 _CPUS = {"ppc": 7, "sparc": 14, "x86": 3, "arm": 2, "mips": 5}
 UNPACKED_MAX = 128 << 20
 
 
-@functools.cache
-def _header() -> Any:
-    """Return the header's layout; construct is imported when a uImage is met, for most runs of a guest meet none."""
-    from construct import Bytes, Const, Int8ub, Int32ub, Struct
-
-    return Struct(
-        "magic" / Const(MAGIC),
-        "header_crc" / Int32ub,
-        "time" / Int32ub,
-        "size" / Int32ub,
-        "load" / Int32ub,
-        "entry" / Int32ub,
-        "data_crc" / Int32ub,
-        "os" / Int8ub,
-        "cpu" / Int8ub,
-        "type" / Int8ub,
-        "compression" / Int8ub,
-        "name" / Bytes(NAME_BYTES),
-    )
+# magic, header CRC, time, size, load, entry, data CRC; OS, CPU, type, compression; name
+_HEADER = struct.Struct(f">7I4B{NAME_BYTES}s")
+assert _HEADER.size == HEADER_BYTES
 
 
 @dataclass(frozen=True)
@@ -57,27 +39,19 @@ class Uimage:
 
 def is_uimage(data: bytes) -> bool:
     """Tell whether a file is a legacy image."""
-    return data[:4] == MAGIC
+    return data[:4] == MAGIC.to_bytes(4, "big")
 
 
 def build_uimage(kernel: bytes, load: int, entry: int, name: str, cpu: str = "ppc") -> bytes:
     """Return the image of a kernel's memory, compressed, time 0: the same bytes for the same kernel."""
+    import gzip  # who runs a guest has no use for it
+
     data = gzip.compress(kernel, 9, mtime=0)
-    fields = {
-        "header_crc": 0,
-        "time": 0,
-        "size": len(data),
-        "load": load,
-        "entry": entry,
-        "data_crc": zlib.crc32(data),
-        "os": _OS_LINUX,
-        "cpu": _CPUS[cpu],
-        "type": _TYPE_KERNEL,
-        "compression": _GZIP,
-        "name": name.encode("ascii")[:NAME_BYTES].ljust(NAME_BYTES, b"\0"),
-    }
-    fields["header_crc"] = zlib.crc32(_header().build(fields))
-    return bytes(_header().build(fields)) + data
+    kinds = (_OS_LINUX, _CPUS[cpu], _TYPE_KERNEL, _GZIP)
+    places = (0, len(data), load, entry, zlib.crc32(data))
+    text = name.encode("ascii")[:NAME_BYTES]
+    blank = _HEADER.pack(MAGIC, 0, *places, *kinds, text)
+    return _HEADER.pack(MAGIC, zlib.crc32(blank), *places, *kinds, text) + data
 
 
 def parse_uimage(data: bytes, where: str, cpu: str = "ppc") -> Uimage:
@@ -88,26 +62,26 @@ def parse_uimage(data: bytes, where: str, cpu: str = "ppc") -> Uimage:
     """
     if len(data) < HEADER_BYTES or not is_uimage(data):
         raise L4vmError(f"{where}: no uImage (it begins with {data[:4].hex()})", "give a uImage or an ELF file")
-    head = _header().parse(data[:HEADER_BYTES])
+    _, header_crc, _, size, load, entry, data_crc, _, number, kind, compression, _ = _HEADER.unpack_from(data)
     blank = data[:4] + bytes(4) + data[8:HEADER_BYTES]
-    if zlib.crc32(blank) != head.header_crc:
+    if zlib.crc32(blank) != header_crc:
         raise L4vmError(f"{where}: the uImage's header has a wrong CRC", "the file is damaged; build or copy it again")
-    if head.cpu != _CPUS[cpu]:
-        names = {number: name for name, number in _CPUS.items()}
-        found = names.get(head.cpu, f"number {head.cpu}")
+    if number != _CPUS[cpu]:
+        names = {value: name for name, value in _CPUS.items()}
+        found = names.get(number, f"number {number}")
         raise L4vmError(f"{where}: the uImage is for CPU {found}, the guest is {cpu}", f"build it for {cpu}")
-    if head.type != _TYPE_KERNEL or head.compression not in (_PLAIN, _GZIP):
+    if kind != _TYPE_KERNEL or compression not in (_PLAIN, _GZIP):
         raise L4vmError(
-            f"{where}: uImage type {head.type}, compression {head.compression}; a kernel is type {_TYPE_KERNEL}, "
+            f"{where}: uImage type {kind}, compression {compression}; a kernel is type {_TYPE_KERNEL}, "
             f"compression {_PLAIN} (none) or {_GZIP} (gzip)",
             "make it by `mkimage -T kernel -C gzip`",
         )
-    body = data[HEADER_BYTES : HEADER_BYTES + head.size]
-    if len(body) != head.size:
-        raise L4vmError(f"{where}: {len(body)} of the uImage's {head.size} bytes are there", "the file is truncated")
-    if zlib.crc32(body) != head.data_crc:
+    body = data[HEADER_BYTES : HEADER_BYTES + size]
+    if len(body) != size:
+        raise L4vmError(f"{where}: {len(body)} of the uImage's {size} bytes are there", "the file is truncated")
+    if zlib.crc32(body) != data_crc:
         raise L4vmError(f"{where}: the uImage's data have a wrong CRC", "the file is damaged; build or copy it again")
-    return Uimage(head.load, head.entry, _unpacked(body, where) if head.compression == _GZIP else body)
+    return Uimage(load, entry, _unpacked(body, where) if compression == _GZIP else body)
 
 
 def _unpacked(body: bytes, where: str) -> bytes:

@@ -43,12 +43,13 @@ _HEADER_OFFSETS = (0x6000, 0x4000)  # where "HdrS" lies from KERNEL_BASE_VA, new
 
 def is_wrapped(data: bytes) -> bool:
     """Tell whether an ELF file is one that `wrap` made."""
-    return data[:4] == b"\x7fELF" and _MARK in data[: 0x2000 + _MARK_OFFSET]
+    return data[:4] == b"\x7fELF" and data.find(_MARK, _MARK_OFFSET, 0x2000 + _MARK_OFFSET) >= 0
 
 
-def wrapped_ram_bytes(executable: Executable) -> int:
+def wrapped_ram_bytes(data: bytes) -> int:
     """Return the RAM size that a wrapped file was made for: its PROM tells the kernel so."""
-    return int(_FACTS.unpack_from(executable.segments[0].data, _FACTS_OFFSET)[-1])
+    prom = data.index(_MARK, _MARK_OFFSET) - _MARK_OFFSET
+    return int(_FACTS.unpack_from(data, prom + _FACTS_OFFSET)[-1])
 
 
 def wrapped_tells_of(data: bytes, machine: MachineMap, disks: int, nets: int, screen: bool) -> bool:
