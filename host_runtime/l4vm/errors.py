@@ -7,7 +7,6 @@ program, and `L4vmErrors`, many of them found in one run. Anything else that esc
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 
@@ -42,6 +41,8 @@ class L4vmErrors(L4vmError):
 
 def nearest(word: str, known: Sequence[str]) -> str:
     """Return the next step for a word that is not known: the nearest one, else all of them."""
+    import difflib  # for who errs
+
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     if close:
         return f"did you mean '{close[0]}'?"

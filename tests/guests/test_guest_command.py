@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from l4vm.cli import group
 from l4vm.cli.guest import command
+from l4vm.cli.verbs import group
 from l4vm.errors import L4vmError
 from l4vm.exit_codes import ExitCode
 

@@ -17,7 +17,8 @@ from l4vm.binding import Machine, Time
 from l4vm.cli.guest import command
 from l4vm.console.scancodes import scan_codes
 from l4vm.errors import L4vmError
-from l4vm.guests import Load, Start, build_guest, lay_out, start_of_recipe, wrap
+from l4vm.guests import Load, Start, build_guest, lay_out, start_of_recipe
+from l4vm.guests.wrap import wrap
 from tests.guests.glyphs import ALPHABET, cells, learn, read
 from tests.guests.linux import RECIPES
 from tests.guests.shell import Guest, Room

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from l4vm.bench.programs import MACHINES, PROGRAMS
 from l4vm.errors import L4vmError
-from l4vm.guests import build_guest, wrap
+from l4vm.guests import build_guest
 from l4vm.guests.cpio import character_device, compressed, directory, program
+from l4vm.guests.wrap import wrap
 
 SOURCES = PROGRAMS.parent / "system"
 _SOURCE = SOURCES / "init.c"

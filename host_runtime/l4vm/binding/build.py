@@ -8,20 +8,17 @@ from; the build writes to a scratch folder and renames, so that two builds at on
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
 import subprocess
-import sys
 import sysconfig
 import tempfile
 from pathlib import Path
 
+from l4vm.binding.sources import TRANSLATOR
 from l4vm.errors import L4vmError
 
-_ROOT = Path(__file__).resolve().parents[3]
-TRANSLATOR = _ROOT / "translator"
 _MODULE = "_xl"
 _ROOMS = ("ir", "opt", "interp", "rt", "host/x64", "guest/*", "machine", "port/linux")
 _HEADERS = ("xl/xl.h", "xl_linux.h")
@@ -35,16 +32,6 @@ def sources() -> list[Path]:
     """Return the C and assembly files of the core with the workstation's port, sorted."""
     found = [p for room in _ROOMS for p in TRANSLATOR.glob(f"{room}/*.[cS]")]
     return sorted(found)
-
-
-def source_key(flags: list[str]) -> str:
-    """Return the hash of everything the extension depends on."""
-    digest = hashlib.sha256(f"{sys.version} {sysconfig.get_platform()} {flags}".encode())
-    watched = [p for p in TRANSLATOR.rglob("*") if p.suffix in {".c", ".h", ".S", ".def", ".decode"}]
-    watched += [*Path(__file__).parent.glob("*.py"), *(Path(__file__).parents[1] / "decode").glob("*.py")]
-    for path in sorted(watched):
-        digest.update(str(path.relative_to(_ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:32]
 
 
 def declarations() -> str:

@@ -24,14 +24,16 @@ import time as clock
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from l4vm.binding.build import build, source_key
-from l4vm.binding.devices import Disk, Net
 from l4vm.binding.hooks import HITS_MAX, HOOKS_MAX, Call, Hit, Hook, On, Snapshot
+from l4vm.binding.sources import source_key
 from l4vm.errors import L4vmError
-from l4vm.guests.elf import Executable
-from l4vm.guests.recipe import cache_root
+from l4vm.guests.cache import cache_root
+
+if TYPE_CHECKING:
+    from l4vm.binding.devices import Disk, Net
+    from l4vm.guests.elf import Executable
 
 _MODULES: dict[str, ModuleType] = {}
 
@@ -78,7 +80,11 @@ def extension_path(flags: list[str] | None = None) -> Path:
     """
     target = cache_root() / "translator" / _key(tuple(_flags(flags)))
     found = list(target.glob("_xl*.so")) if target.is_dir() else []
-    return found[0] if found else build(target, _flags(flags))
+    if found:
+        return found[0]
+    from l4vm.binding.build import build
+
+    return build(target, _flags(flags))
 
 
 def extension(flags: list[str] | None = None) -> Any:

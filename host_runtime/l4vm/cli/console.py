@@ -17,7 +17,8 @@ import click
 
 from l4vm.cli.files import ExistingFile
 from l4vm.cli.run import report
-from l4vm.cli.scripted import StepCommand, on_terminate, script_options, steps_of
+from l4vm.cli.scripted import StepCommand, script_options, steps_of
+from l4vm.cli.terminate import on_terminate
 from l4vm.console.backtrace import symbolise
 from l4vm.console.conversation import Conversation, Manner
 from l4vm.console.door import Door

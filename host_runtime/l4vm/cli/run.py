@@ -23,7 +23,8 @@ from pathlib import Path
 
 import click
 
-from l4vm.cli.scripted import StepCommand, on_terminate, script_options, steps_of
+from l4vm.cli.scripted import StepCommand, script_options, steps_of
+from l4vm.cli.terminate import on_terminate
 from l4vm.console.backtrace import symbolise
 from l4vm.console.conversation import Conversation, Manner, Outcome
 from l4vm.console.door import Door

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Options of a scripted run, shared by `run`, `guest run` and `console`.
 
-What is here: the click options --headless, --timeout, --until, --send and --json, `StepCommand`, a
-command class that keeps --until and --send in the order of the command line, and `on_terminate`.
+What is here: the click options --headless, --timeout, --until, --send and --json, and `StepCommand`, a
+command class that keeps --until and --send in the order of the command line.
 
 Rules of use:
     @click.command(cls=StepCommand)
@@ -15,22 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any, TypeVar
 
 import click
 
-from l4vm.console.script import Step, StepError, read_send, read_until
+from l4vm.console.script import READERS, Step, StepError
 
 STEPS_KEY = "l4vm.steps"
-READERS: dict[str, Callable[[str], Step]] = {"until": read_until, "send": read_send}
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def on_terminate(_number: int, _frame: FrameType | None) -> None:
-    """Treat SIGTERM as Ctrl-C, so that all ends in order."""
-    raise KeyboardInterrupt
 
 
 class StepCommand(click.Command):

@@ -234,3 +234,7 @@ def read_send(argument: str) -> Send:
     """
     channel, text = _split("--send", argument)
     return Send(channel, unescape(text))
+
+
+READERS: dict[str, Callable[[str], Step]] = {"until": read_until, "send": read_send}
+"""By the option's name, what reads its argument."""

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from l4vm.errors import L4vmError
-from l4vm.guests.bamboo import place, program_of
 from l4vm.guests.elf import Executable, check_fits, cpu_of_machine, parse_executable
 from l4vm.guests.machine_map import read_machine_map
-from l4vm.guests.recipe import GuestFiles
 from l4vm.guests.wrap import is_leon_vmlinux, is_wrapped, wrap, wrapped_ram_bytes, wrapped_tells_of
+
+if TYPE_CHECKING:
+    from l4vm.guests.recipe import GuestFiles
 
 RAM_MIB_DEFAULT = 32
 MIB = 1 << 20
@@ -98,6 +100,8 @@ def read_program(machine: str, kernel: bytes, where: str) -> Executable:
         L4vmError: the machine cannot run the file.
     """
     if machine == "bamboo":
+        from l4vm.guests.bamboo import program_of
+
         return program_of(kernel, where)
     return parse_executable(kernel, where, cpu_of_machine(read_machine_map(machine).facts))
 
@@ -140,6 +144,8 @@ def _leon3(start: Start, ram_mib: int) -> Executable:
 
 
 def _bamboo(start: Start, ram_mib: int) -> Executable:
+    from l4vm.guests.bamboo import place
+
     kernel, append, ram_bytes = start.kernel, start.append or "", ram_mib * MIB
     devices = start.disks, start.nets, start.screen
     return place(kernel, start.where, ram_bytes, append, start.initrd, start.dtb, *devices)

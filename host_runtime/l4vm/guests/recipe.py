@@ -27,6 +27,7 @@ from typing import Any
 from l4vm.errors import L4vmError, nearest
 from l4vm.guests.boot import boot_files
 from l4vm.guests.build import Progress, Steps
+from l4vm.guests.cache import cache_root
 from l4vm.guests.machine_map import machine_map_path
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -62,11 +63,6 @@ class GuestFiles:
 def recipe_names() -> list[str]:
     """Return the names of the guests that can be built."""
     return sorted(path.parent.name for path in _RECIPES.glob("*/recipe.toml"))
-
-
-def cache_root() -> Path:
-    """Return the folder for downloads and built guests: $L4VM_CACHE or ~/.cache/l4vm."""
-    return Path(os.environ.get("L4VM_CACHE") or Path.home() / ".cache" / "l4vm")
 
 
 def read_recipe(name: str) -> dict[str, Any]:

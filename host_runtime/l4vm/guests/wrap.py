@@ -15,10 +15,7 @@ Source: facts of arch/sparc (head_32.S, openprom.h, bootmem); SPARC V8 appendix 
 from __future__ import annotations
 
 import functools
-import shutil
 import struct
-import subprocess
-import tempfile
 from pathlib import Path
 
 from l4vm.errors import L4vmError
@@ -74,6 +71,9 @@ def prom_code(tool_prefix: str = "sparc64-linux-gnu-") -> bytes:
     Raises:
         L4vmError: the SPARC tools are missing (exit code 3) or refuse the source.
     """
+    import shutil
+    import tempfile
+
     source = Path(__file__).parent / "prom"
     if not shutil.which(tool_prefix + "gcc"):
         raise L4vmError(
@@ -100,6 +100,8 @@ def prom_code(tool_prefix: str = "sparc64-linux-gnu-") -> bytes:
 
 
 def _tool(command: list[str]) -> None:
+    import subprocess
+
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise L4vmError(f"{Path(command[0]).name}: {done.stderr.strip()}", "the PROM does not build")

@@ -8,7 +8,8 @@ import struct
 import pytest
 
 from l4vm.errors import L4vmError
-from l4vm.guests import cpio, is_wrapped, parse_executable, prom_tree, read_machine_map, wrap
+from l4vm.guests import cpio, is_wrapped, parse_executable, prom_tree, read_machine_map
+from l4vm.guests.wrap import wrap
 
 MIB = 1 << 20
 
