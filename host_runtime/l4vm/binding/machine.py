@@ -200,13 +200,13 @@ class Machine:
         """Close it."""
         self.close()
 
-    def write(self, address: int, data: bytes) -> None:
+    def write(self, address: int, data: bytes | memoryview) -> None:
         """Write guest-physical RAM.
 
         Raises:
             L4vmError: the range is not all RAM.
         """
-        if self.lib.xl_write(self._vm, address, data, len(data)):
+        if self.lib.xl_write(self._vm, address, self.ffi.from_buffer(data), len(data)):
             raise L4vmError(f"0x{address:x}, {len(data)} bytes: not in the guest's RAM")
 
     def read(self, address: int, count: int) -> bytes:

@@ -247,7 +247,7 @@ class _Resolver:
         ram = t.memory(f"{guest.name}.ram", guest.ram_mib * MIB, st.MemoryFlags.LARGE)
         for segment in image.executable.segments:
             if segment.data:
-                t.load(ram, segment.pa - image.ram_base, segment.data)
+                t.load(ram, segment.pa - image.ram_base, bytes(segment.data))
         code = t.memory(f"{guest.name}.code", guest.code_cache_mib * MIB, st.MemoryFlags.LARGE)
         arena = t.memory(f"{guest.name}.arena", image.arena_bytes, st.MemoryFlags.LARGE)
         t.give_memory(task, "ram", ram, RAM_VA, RW, own=True)

@@ -56,7 +56,7 @@ class Segment:
 
     pa: int
     va: int
-    data: bytes
+    data: bytes | memoryview  # of a file's bytes, which are large
     mem_bytes: int
 
 
@@ -137,7 +137,7 @@ def parse_executable(data: bytes, where: str, cpu: str = "sparc") -> Executable:
         what, offset, va, pa, file_bytes, mem_bytes, *_ = struct.unpack_from(mark + _PROGRAM, data, place)
         if what != _PT_LOAD:
             continue
-        content = data[offset : offset + file_bytes]
+        content = memoryview(data)[offset : offset + file_bytes]
         if len(content) != file_bytes or file_bytes > mem_bytes:
             raise L4vmError(
                 f"{where}: the segment at 0x{va:x} has {len(content)} of {file_bytes} bytes",

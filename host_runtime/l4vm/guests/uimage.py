@@ -34,7 +34,7 @@ class Uimage:
 
     load: int
     entry: int
-    data: bytes
+    data: bytes | memoryview
 
 
 def is_uimage(data: bytes) -> bool:
@@ -76,7 +76,7 @@ def parse_uimage(data: bytes, where: str, cpu: str = "ppc") -> Uimage:
             f"compression {_PLAIN} (none) or {_GZIP} (gzip)",
             "make it by `mkimage -T kernel -C gzip`",
         )
-    body = data[HEADER_BYTES : HEADER_BYTES + size]
+    body = memoryview(data)[HEADER_BYTES : HEADER_BYTES + size]
     if len(body) != size:
         raise L4vmError(f"{where}: {len(body)} of the uImage's {size} bytes are there", "the file is truncated")
     if zlib.crc32(body) != data_crc:
@@ -84,7 +84,7 @@ def parse_uimage(data: bytes, where: str, cpu: str = "ppc") -> Uimage:
     return Uimage(load, entry, _unpacked(body, where) if compression == _GZIP else body)
 
 
-def _unpacked(body: bytes, where: str) -> bytes:
+def _unpacked(body: memoryview, where: str) -> bytes:
     inflate = zlib.decompressobj(wbits=31)
     try:
         out = inflate.decompress(body, UNPACKED_MAX)

@@ -93,7 +93,7 @@ def prom_code(tool_prefix: str = "sparc64-linux-gnu-") -> bytes:
         _tool([*linker, "-z", "noexecstack", *objects, "-o", f"{scratch}/prom.elf"])
         data = Path(f"{scratch}/prom.elf").read_bytes()
     segments = parse_executable(data, "the LEON PROM").segments
-    code = segments[0].data
+    code = bytes(segments[0].data)
     if len(segments) != 1 or code[_MARK_OFFSET : _MARK_OFFSET + 8] != _MARK:
         raise AssertionError("prom.ld and start.S disagree with wrap.py")
     return code + bytes(-len(code) % 1024)
