@@ -6,20 +6,18 @@
  * Pure ops whose value nobody uses any more are left to the emitter, which makes nothing of them.
  */
 #include "rt/cpu.h"
+#include <string.h>
 
 enum { WORDS = 128 };
 
 struct later {
-    bool word[XL_BANKS][WORDS]; /* will be written before anyone looks */
+    uint64_t word[XL_BANKS][WORDS / 64]; /* a bit a word: it will be written before anyone looks */
     bool flags;
 };
 
 static void all_seen(struct later *l)
 {
-    for (unsigned bank = 0; bank < XL_BANKS; bank++)
-        for (unsigned i = 0; i < WORDS; i++)
-            l->word[bank][i] = false;
-    l->flags = false;
+    memset(l, 0, sizeof *l);
 }
 
 /* Turn an op into one that does nothing and names nothing. */
@@ -38,19 +36,21 @@ unsigned opt_dead_puts(struct ir_block *b)
     all_seen(&l);
     for (unsigned i = b->count; i-- > 0;) {
         struct ir_op *op = &b->op[i];
-        bool tracked = op->cond < XL_BANKS && op->off / 4 < WORDS;
+        unsigned at = op->off / 4;
+        bool tracked = op->cond < XL_BANKS && at < WORDS;
+        uint64_t bit = 1ull << at % 64, *word = tracked ? &l.word[op->cond][at / 64] : NULL;
         switch (op->opcode) {
         case IR_OP_PUT:
-            if (tracked && l.word[op->cond][op->off / 4]) {
+            if (tracked && *word & bit) {
                 remove_op(op);
                 removed++;
             } else if (tracked) {
-                l.word[op->cond][op->off / 4] = true;
+                *word |= bit;
             }
             break;
         case IR_OP_GET:
             if (tracked)
-                l.word[op->cond][op->off / 4] = false;
+                *word &= ~bit;
             break;
         case IR_OP_FLAGS_SET:
             if (l.flags) {
@@ -60,8 +60,8 @@ unsigned opt_dead_puts(struct ir_block *b)
             l.flags = true;
             break;
         case IR_OP_GETD:
-            for (unsigned k = 0; k < 2 && op->off / 4 + k < WORDS; k++)
-                l.word[0][op->off / 4 + k] = false;
+            for (unsigned k = at; k < at + 2 && k < WORDS; k++)
+                l.word[0][k / 64] &= ~(1ull << k % 64);
             break;
         case IR_OP_FLAGS_COND: l.flags = false; break;
         case IR_OP_LD:

@@ -150,10 +150,23 @@ static void half_switch(struct xl_cpu *cpu)
     vm->stats.code_flushes++;
 }
 
+/* Tell the port of code to come, a piece at a time; the cache fills upwards. */
+static void room_ahead(struct xl_vm *vm)
+{
+    uint64_t from = vm->code_used > vm->code_ready ? vm->code_used & ~(uint64_t)XL_PAGE_MASK : vm->code_ready;
+
+    if (!vm->port.code_ahead || vm->code_used + XL_CODE_AHEAD / 4 < vm->code_ready || from >= vm->port.code_bytes)
+        return;
+    uint64_t bytes = vm->port.code_bytes - from < XL_CODE_AHEAD ? vm->port.code_bytes - from : XL_CODE_AHEAD;
+    vm->port.code_ahead(vm->port.arg, from, bytes);
+    vm->code_ready = from + bytes;
+}
+
 static uint32_t number_new(struct xl_cpu *cpu)
 {
     struct xl_vm *vm = cpu->vm;
 
+    room_ahead(vm);
     if (!vm->free_block && vm->blocks == XL_BLOCKS_MAX)
         xl_block_flush(cpu);
     uint32_t number = vm->free_block;

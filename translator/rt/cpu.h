@@ -26,6 +26,7 @@ enum {
     XL_SITES_BITS = 13, /* device sites: a hashed bitmap of instruction addresses */
     XL_REGIONS_MAX = 24,
     XL_BLOCK_EXITS = 4,
+    XL_CODE_AHEAD = 128 << 10, /* bytes of the code cache of which the port is told at once */
     XL_GRANULE_BITS = 6, /* 64 granules a page for code marks */
     XL_SLICE_INSNS = 200000,
     XL_HOST_SLICE_NS = 100000,
@@ -215,6 +216,7 @@ struct xl_vm {
     uint32_t *hash;
     uint64_t code_used;       /* bytes of the code cache in use, bump allocated */
     uint64_t code_start;      /* first byte behind the thunks */
+    uint64_t code_ready;      /* up to where the port was told of code to come */
     struct xl_direct *direct[2]; /* [XL_DIRECT_MAX] of each half; NULL: no windows */
     uint32_t directs[2];
     uint8_t *page_guarded;    /* of each RAM page: do windows show it read-only for the code in it, window.c */

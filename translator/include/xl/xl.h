@@ -51,6 +51,7 @@ struct xl_port {
     uint8_t *code_rw;
     uint8_t *code_rx;
     uint64_t code_bytes;
+    void (*code_ahead)(void *arg, uint64_t from, uint64_t bytes); /* NULL, or: soon to be written and run, so both views may be filled at once */
     /* Guest RAM, zeroed, page aligned, config.ram_bytes long; owned by the port. */
     uint8_t *ram;
     /* Zeroed arena for the core's tables; its needed size is xl_arena_bytes(config). */
