@@ -11,6 +11,9 @@ from l4vm.binding.machine import Engine, Machine, Stop
 
 _GUESTS = Path(__file__).parents[2] / "translator/guest"
 
+COMPARED = (Engine.INTERP, Engine.BLOCK)
+"""TIERS would interpret what runs once, as most of these tests do."""
+
 
 @dataclass(frozen=True)
 class Layout:

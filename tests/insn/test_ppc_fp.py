@@ -15,6 +15,7 @@ from tests.fuzz import ppc as program
 from tests.insn import ppc_fp_reference as ppc
 from tests.insn.fp_reference import DOUBLE, SINGLE
 from tests.insn.fp_reference import draw as draw_bits
+from tests.insn.layout import COMPARED
 from tests.insn.ppc_fp_vectors import COMPARES, OPS, Op, Vector, draw, draw_beyond_singles, fpscr
 
 VECTORS = int(os.environ.get("L4VM_FP_VECTORS", "1000")) // 4
@@ -24,7 +25,7 @@ FP, FE0, FE1, ME, PR = 0x2000, 0x800, 0x100, 0x1000, 0x4000
 PROGRAM, FP_UNAVAILABLE = 6, 7
 ESR_FP = 0x01000000
 Answer = tuple[int, int, int]  # target, FPSCR, CR
-ENGINES = pytest.mark.parametrize("engine", list(Engine), ids=lambda engine: engine.name.lower())
+ENGINES = pytest.mark.parametrize("engine", COMPARED, ids=lambda engine: engine.name.lower())
 
 
 def access(opcode: int, register: int, offset: int, base: int = 3) -> int:
@@ -48,7 +49,7 @@ MTFSF_F5, MFFS_F6 = 63 << 26 | 255 << 17 | 5 << 11 | 711 << 1, fp(583, 6)
 MFCR_R6, STW_R6 = 31 << 26 | 6 << 21 | 19 << 1, access(36, 6, RECORD - 4)
 
 
-@pytest.fixture(params=list(Engine), ids=lambda engine: engine.name.lower())
+@pytest.fixture(params=COMPARED, ids=lambda engine: engine.name.lower())
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """Supervisor, FPU on, memory one to one; every vector holds the CPU."""
     with Machine("bamboo", ram_mib=16, engine=request.param, code_mib=1) as made:

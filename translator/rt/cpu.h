@@ -23,6 +23,7 @@ enum {
     XL_JUMP_PAGES = 4096,
     XL_BLOCKS_MAX = 1 << 15,
     XL_HASH_ENTRIES = 1 << 14,
+    XL_RAN_BITS = 16,   /* code that has run: a hashed bitmap of where blocks begin */
     XL_SITES_BITS = 13, /* device sites: a hashed bitmap of instruction addresses */
     XL_REGIONS_MAX = 24,
     XL_BLOCK_EXITS = 4,
@@ -168,6 +169,8 @@ struct xl_cpu {
     uint8_t device_site[(1 << XL_SITES_BITS) / 8];
     struct xl_event timer; /* the front end's, xl_cpu_timer */
     uint64_t guest_state[256];
+    uint8_t ran[(1 << XL_RAN_BITS) / 8];
+    uint32_t ran_count;    /* bits set in it */
 };
 
 struct xl_region {

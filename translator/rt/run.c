@@ -230,6 +230,23 @@ struct xl_target xl_raise_next(struct xl_cpu *cpu, uint32_t exception)
     return xl_next(cpu);
 }
 
+/* Has no block begun here before, or is it long ago? Emptied when half full, the map takes few new places for known ones. */
+static bool is_first_run(struct xl_cpu *cpu, uint32_t pc, uint64_t page_pa)
+{
+    uint32_t bit = ((pc >> 2) ^ (uint32_t)(page_pa >> XL_PAGE_BITS) * 0x85ebca6bu) * 0x9e3779b1u >> (32 - XL_RAN_BITS);
+    uint8_t mask = (uint8_t)(1u << bit % 8);
+
+    if (cpu->ran[bit / 8] & mask)
+        return false;
+    if (++cpu->ran_count > 1u << (XL_RAN_BITS - 1)) {
+        memset(cpu->ran, 0, sizeof cpu->ran);
+        cpu->ran_count = 1;
+    }
+    cpu->ran[bit / 8] |= mask;
+    cpu->vm->stats.first_runs++;
+    return true;
+}
+
 /* One step of the slice: find or make the block at env.pc and run it and whatever it is chained to. `from`: exit to chain to it, 0 none. */
 static uint32_t step(struct xl_cpu *cpu, uint32_t from)
 {
@@ -251,11 +268,14 @@ static uint32_t step(struct xl_cpu *cpu, uint32_t from)
         interpret(cpu, page_pa, insns);
     } else {
         uint32_t number = xl_block_find(cpu, env->pc, env->npc, env->mode, page_pa);
-        if (!number) {
+        bool first = !number && vm->config.engine == XL_ENGINE_TIERS && is_first_run(cpu, env->pc, page_pa);
+        if (!number && !first) {
             number = xl_block_make(cpu, env->pc, env->npc, env->mode, page_pa);
             from = 0; /* making it may have dropped the block that asked */
         }
-        if (vm->block[number].insns > env->budget) {
+        if (first) {
+            interpret(cpu, page_pa, IR_INSNS_MAX);
+        } else if (vm->block[number].insns > env->budget) {
             if (!(vm->config.switches & XL_NO_REGION))
                 xl_region_try(cpu, number);
             interpret(cpu, page_pa, IR_INSNS_MAX);

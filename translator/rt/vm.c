@@ -69,7 +69,7 @@ static const char *config_check(const struct xl_config *c, const struct xl_port 
 {
     if (c->ram_bytes % XL_PAGE_BYTES || c->ram_bytes < m->ram_min || c->ram_bytes > m->ram_max)
         return "ram_bytes is outside the machine's range or no multiple of 4096";
-    if (c->engine > XL_ENGINE_BLOCK || c->time > XL_TIME_EXACT)
+    if (c->engine > XL_ENGINE_TIERS || c->time > XL_TIME_EXACT)
         return "engine or time is outside its enum";
     if (c->ns_per_insn > 1000000)
         return "ns_per_insn is outside 0..1000000";

@@ -53,6 +53,7 @@ class Engine(enum.IntEnum):
 
     INTERP = 0
     BLOCK = 1
+    TIERS = 2
 
 
 class Time(enum.IntEnum):
@@ -116,7 +117,7 @@ class Machine:
     Args:
         name: a machine's name, "leon3".
         ram_mib: guest RAM in MiB, within the machine's range.
-        engine: interpreter or blocks.
+        engine: interpreter, blocks, or tiers: blocks of what runs more than once.
         time: what guest time is made of.
         ns_per_insn: guest nanoseconds per instruction for times INSN and EXACT; 0: the machine's clock.
         switches: sum of enum xl_switch values, optimisations to leave out.

@@ -59,7 +59,12 @@ def command() -> None:
     type=ExistingFile(),
     help="Device tree in the place of ours (bamboo).",
 )
-@click.option("--engine", type=click.Choice(CHOICES["engine"]), default="block", show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(CHOICES["engine"]),
+    help="interp: walk the IR; block: compile it; tiers: compile what runs more than once [default: tiers; block with "
+    "--check and --chaos].",
+)
 @click.option(
     "--time",
     type=click.Choice(CHOICES["time"]),

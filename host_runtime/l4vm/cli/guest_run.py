@@ -29,7 +29,7 @@ from l4vm.guests.firmware import Load, Start, lay_out, start_of_recipe
 if TYPE_CHECKING:
     from l4vm.console.keys import Keys
 
-CHOICES = {"engine": ("interp", "block"), "time": ("host", "insn", "exact")}
+CHOICES = {"engine": ("interp", "block", "tiers"), "time": ("host", "insn", "exact")}
 FILES_READ = ("kernel", "initrd", "dtb")
 CHANNEL, KEYBOARD = "console", "keyboard"
 WALL_S = 0.05
@@ -52,7 +52,7 @@ class Options:
     initrd: Path | None = None
     append: str | None = None
     dtb: Path | None = None
-    engine: str = "block"
+    engine: str | None = None
     time: str = "host"
     ns_per_insn: int | None = None
     disk: tuple[str, ...] = ()
@@ -357,13 +357,18 @@ def check_options(o: Options) -> None:
         raise L4vmError("--check does not go with --disk and --net", "two guests cannot share what lies outside")
 
 
+def engine_of(o: Options) -> str:
+    """Return the engine: where engines are compared or shaken, by default the one with most of the code compiled."""
+    return o.engine or ("block" if o.check or o.chaos is not None else "tiers")
+
+
 def run_guest(o: Options) -> int:
     """Run a guest to its end, or to that of what was asked for; returns the exit code.
 
     Raises:
         L4vmError: something cannot be had, or does not go together.
     """
-    script = Script(o.steps)
+    script, engine = Script(o.steps), engine_of(o)
     check_channels(script, o.screen)
     check_options(o)
     devices = None
@@ -394,7 +399,7 @@ def run_guest(o: Options) -> int:
                 machine_of(o.check_every if o.check else 0, o.gdb is not None)(
                     load.machine,
                     load.ram_mib,
-                    Engine[o.engine.upper()],
+                    Engine[engine.upper()],
                     Time[o.time.upper()],
                     o.ns_per_insn or 0,
                     switches_of(o.without),
@@ -417,7 +422,7 @@ def run_guest(o: Options) -> int:
                 talk.keyboard = stack.enter_context(raw_terminal())
             outcome = talk.run()
             elapsed_s = time.monotonic() - began
-            facts: dict[str, object] = {"engine": o.engine, "time": o.time, "elapsed_s": round(elapsed_s, 6)}
+            facts: dict[str, object] = {"engine": engine, "time": o.time, "elapsed_s": round(elapsed_s, 6)}
             report(o.json, outcome, talk, load, facts)
             if o.screenshot:
                 save_screen(o.screenshot, machine)

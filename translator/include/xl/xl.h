@@ -17,7 +17,8 @@
 
 struct xl_vm;
 
-enum xl_engine { XL_ENGINE_INTERP, XL_ENGINE_BLOCK };
+/* TIERS: as BLOCK, but code that runs for the first time is interpreted; much of what boots a system never runs again. */
+enum xl_engine { XL_ENGINE_INTERP, XL_ENGINE_BLOCK, XL_ENGINE_TIERS };
 enum xl_time { XL_TIME_HOST, XL_TIME_INSN, XL_TIME_EXACT };
 enum xl_status { XL_OK, XL_BAD_ARG, XL_NO_MEMORY, XL_NOT_THERE };
 /* Why xl_run returned. */
@@ -130,7 +131,7 @@ enum xl_status xl_reg_set(struct xl_vm *vm, const char *name, uint64_t value);
 const char *xl_reg_name(struct xl_vm *vm, unsigned index); /* NULL past the end */
 
 struct xl_stats {
-    uint64_t insns, insns_interp, blocks, blocks_translated_insns, host_bytes, chained, exits, tlb_misses, tlb_flushes, mmio, faults, interrupts,
+    uint64_t insns, insns_interp, first_runs, blocks, blocks_translated_insns, host_bytes, chained, exits, tlb_misses, tlb_flushes, mmio, faults, interrupts,
         code_flushes, smc_stores, dead_puts, fused, folded, regions, region_homes, linear_made, direct_made, direct_faults, windows_mapped, windows_dropped, fp_copied, disk_requests, frames_out, frames_in;
 };
 void xl_stats_get(struct xl_vm *vm, struct xl_stats *out);

@@ -176,7 +176,7 @@ int main(void)
         .vm = {
             .machine = ds_args_text("machine"),
             .ram_bytes = ram->bytes,
-            .engine = XL_ENGINE_BLOCK,
+            .engine = XL_ENGINE_TIERS,
             .time = time == TIME_AUTO ? (is_emulated() ? XL_TIME_INSN : XL_TIME_HOST) : (enum xl_time)time,
             .ns_per_insn = (uint32_t)ds_args_value("ns_per_insn", 0),
             .code_bytes = rw->bytes,
