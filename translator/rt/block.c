@@ -159,7 +159,7 @@ static void room_ahead(struct xl_vm *vm)
         return;
     uint64_t bytes = vm->port.code_bytes - from < XL_CODE_AHEAD ? vm->port.code_bytes - from : XL_CODE_AHEAD;
     vm->port.code_ahead(vm->port.arg, from, bytes);
-    vm->code_ready = from + bytes;
+    vm->code_ready = (uint32_t)(from + bytes);
 }
 
 static uint32_t number_new(struct xl_cpu *cpu)

@@ -207,9 +207,11 @@ struct xl_vm {
     bool halted;
     int exit_code;
     volatile int stop;
+    unsigned window_now; /* that translated code last ran with */
     struct xl_event *events; /* by time */
     struct xl_region region[XL_REGIONS_MAX];
     unsigned regions;
+    uint32_t code_ready;      /* up to where the port was told of code to come */
     /* RAM pages that hold translated code */
     uint64_t *code_granules;  /* one word a RAM page */
     uint32_t *page_blocks;    /* first block of each RAM page */
@@ -219,7 +221,6 @@ struct xl_vm {
     uint32_t *hash;
     uint64_t code_used;       /* bytes of the code cache in use, bump allocated */
     uint64_t code_start;      /* first byte behind the thunks */
-    uint64_t code_ready;      /* up to where the port was told of code to come */
     struct xl_direct *direct[2]; /* [XL_DIRECT_MAX] of each half; NULL: no windows */
     uint32_t directs[2];
     uint8_t *page_guarded;    /* of each RAM page: do windows show it read-only for the code in it, window.c */
@@ -230,8 +231,8 @@ struct xl_vm {
     struct xl_stats stats;
     uint64_t machine_from;    /* where the machine's part of the arena begins */
     struct xl_hook hook[XL_HOOKS_MAX];
-    uint32_t hooks_on;        /* all of them together */
     struct xl_hit hit[XL_HITS_MAX];
+    uint32_t hooks_on;        /* all of them together */
     unsigned hits;
     bool told;                /* the hook at told_pc was hit at told_insns: go on with the instruction */
     uint32_t told_pc;

@@ -215,6 +215,7 @@ struct xl_target xl_next(struct xl_cpu *cpu)
         return (struct xl_target){0};
     if (e->pc == env->pc && e->mode == env->mode && e->code && env->npc == env->pc + cpu->guest->insn_bytes)
         return (struct xl_target){e->code, xl_window_view(cpu)};
+    cpu->vm->stats.jump_misses++;
     if (!page || !(number = xl_block_find(cpu, env->pc, env->npc, env->mode, page->pa)))
         return (struct xl_target){0};
     jump_fill(cpu, number);

@@ -5,7 +5,7 @@
  * A window shows the linear stretches of one of the guest's address translations (struct xl_span): all of RAM while the MMU is off, a kernel's large pages when it is on. Single small
  * pages stay with the soft TLB, as mapping one costs more than it saves. Mappings outlive the guest's TLB flushes: a flush walks each span again and drops what has changed. Pages that hold
  * translated code are shown read-only. An access that faults (a device, a page not shown, a store into code) goes on in its slow form behind the block; one that faults again and
- * again is patched to go there at once. Switch: XL_NO_DIRECT; counters: direct_made, direct_faults, windows_mapped, windows_dropped.
+ * again is patched to go there at once. Switch: XL_NO_DIRECT; counters: direct_made, direct_faults, windows_mapped, windows_dropped, windows_switched.
  */
 #include "rt/cpu.h"
 
@@ -134,7 +134,10 @@ struct xl_cpu *xl_window_view(struct xl_cpu *cpu)
 
     if (!vm->direct[0])
         return cpu;
-    uint8_t *arena = vm->port.window[xl_window_of(cpu, cpu->env.mode)] - XL_WINDOW_BELOW;
+    unsigned window = xl_window_of(cpu, cpu->env.mode);
+    vm->stats.windows_switched += window != vm->window_now;
+    vm->window_now = window;
+    uint8_t *arena = vm->port.window[window] - XL_WINDOW_BELOW;
     return (struct xl_cpu *)(void *)(arena + ((uint8_t *)cpu - (uint8_t *)vm->port.arena));
 }
 

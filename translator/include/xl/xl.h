@@ -131,8 +131,8 @@ enum xl_status xl_reg_set(struct xl_vm *vm, const char *name, uint64_t value);
 const char *xl_reg_name(struct xl_vm *vm, unsigned index); /* NULL past the end */
 
 struct xl_stats {
-    uint64_t insns, insns_interp, first_runs, blocks, blocks_translated_insns, host_bytes, chained, exits, tlb_misses, tlb_flushes, mmio, faults, interrupts,
-        code_flushes, smc_stores, dead_puts, fused, folded, regions, region_homes, linear_made, direct_made, direct_faults, windows_mapped, windows_dropped, fp_copied, disk_requests, frames_out, frames_in;
+    uint64_t insns, insns_interp, first_runs, blocks, blocks_translated_insns, host_bytes, chained, exits, jump_misses, tlb_misses, tlb_flushes, mmio, faults, interrupts,
+        code_flushes, smc_stores, dead_puts, fused, folded, regions, region_homes, linear_made, direct_made, direct_faults, windows_mapped, windows_dropped, windows_switched, fp_copied, disk_requests, frames_out, frames_in;
 };
 void xl_stats_get(struct xl_vm *vm, struct xl_stats *out);
 /*
