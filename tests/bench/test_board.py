@@ -12,6 +12,7 @@ import pytest
 
 from l4vm.bench.programs import MACHINES
 from l4vm.bench.translator_board import PARTS
+from l4vm.bench.translator_station import PARTS as STATION_PARTS
 
 
 @pytest.mark.system
@@ -27,7 +28,10 @@ def test_board_goes_through_windows_and_counts_every_part(guest: str, tmp_path: 
         assert row["through_windows"] > 0 and row["insns"] > 0
         assert row["parts"]["translated"] > 0
         assert abs(sum(row["parts"][part] for part in PARTS) - row["total"]) < 0.01
+        assert abs(sum(row["station_parts"][part] for part in STATION_PARTS) - row["station_total"]) < 0.01
+        assert row["station_parts"]["translated"] == pytest.approx(row["parts"]["translated"], rel=0.05)
     assert matrix["event"] is None and trap["event"] > 0
+    assert matrix["station_event"] is None and trap["station_event"] > 0
 
 
 def test_linux_is_no_entry_of_the_board() -> None:

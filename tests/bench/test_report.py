@@ -4,15 +4,20 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
-from l4vm.bench.breakdown import PARTS, REST, part_of
+from l4vm.bench.breakdown import LEFT_OUT, PARTS, REST, Breakdown, part_of
 from l4vm.bench.chart import draw
-from l4vm.bench.translator import MEAN, Figure, Row, _less, entry_kind, entry_names, means, to_json
-from l4vm.cli.bench import command, grouped
+from l4vm.bench.programs import program_names
+from l4vm.bench.translator import MEAN, Figure, Row, _less, entries_of, entry_kind, entry_names, means, run, to_json
+from l4vm.bench.translator_station import counts_of
+from l4vm.binding import Machine
+from l4vm.cli.bench import CODE_COUNTS, MEMORY_COUNTS, command, grouped, show_breakdown
 from l4vm.errors import L4vmError
 
 
@@ -70,13 +75,65 @@ def test_what_boot_takes_is_taken_off_but_never_all() -> None:
         ("/x/translator/rt/run.c:1", "dispatch"),
         ("/x/translator/guest/ppc/mmu.c:9", "memory"),
         ("/x/translator/guest/ppc/fpu_math.c:9", "guest's helpers"),
-        ("/x/translator/rt/vm.c:265", REST),
+        ("/x/translator/rt/vm.c:265", LEFT_OUT),
         ("??:0", REST),
     ],
 )
 def test_a_source_file_belongs_to_a_part_of_the_work(line: str, part: str) -> None:
     assert part_of(line) == part
-    assert part in PARTS
+    assert (part in PARTS) == (part != LEFT_OUT)
+
+
+def breakdown_of(stats: dict[str, int]) -> Breakdown:
+    return Breakdown(10, dict.fromkeys(PARTS, 0.1), stats)
+
+
+def test_breakdown_is_shown_with_every_part_and_count(capsys: pytest.CaptureFixture[str]) -> None:
+    stats = dict.fromkeys((*CODE_COUNTS, *MEMORY_COUNTS), 7) | {"host_bytes": 600, "blocks_translated_insns": 10}
+    show_breakdown([replace(ROWS[0], breakdown=breakdown_of(stats)), ROWS[1]])
+    shown = capsys.readouterr().out
+    words = set(re.findall(r"[\w/]+", shown))
+    for name in (*PARTS, *CODE_COUNTS, *MEMORY_COUNTS):
+        assert set(name.replace("_", " ").replace("'", " ").replace(",", " ").split()) <= words, name
+    assert "60.0" in shown
+    assert "trap" not in shown
+
+
+def test_counters_of_the_report_are_the_translators_own() -> None:
+    with Machine("leon3", 16) as machine:
+        assert {*CODE_COUNTS, *MEMORY_COUNTS, "host_bytes", "blocks_translated_insns"} <= machine.stats().keys()
+
+
+def test_a_machine_without_linux_has_the_programs_that_it_can_run() -> None:
+    assert entries_of("leon3") == entry_names()
+    assert entries_of("malta") == [name for name in program_names("cpu") if not name.startswith("fft")]
+
+
+def test_an_entry_that_no_machine_has_is_refused() -> None:
+    with pytest.raises(L4vmError, match="no entry is left for malta"):
+        run(["boot"], ["malta"], 1, print)
+
+
+PROFILE = """\
+events: Ir
+ob=/tmp/guest
+fn=xl_next
+12 5
+14 1
+cob=???
+cfn=0x1000
+calls=3 0
+14 900
+15 2
+
+ob=???
+fn=0x1000
+0 30
+"""
+
+
+def test_instructions_of_a_profile_are_split_by_whether_their_code_has_a_file() -> None:
+    assert counts_of(PROFILE) == (30, 8)
 
 
 def test_every_entry_has_a_kind() -> None:

@@ -75,6 +75,11 @@ def program_names(*kinds: str) -> list[str]:
     return [path.stem for folder in folders for path in sorted((PROGRAMS / folder).glob("*.c"))]
 
 
+def programs_of(machine: str) -> list[str]:
+    """Return the names of the programs that a machine, a key of PROGRAM_MACHINES, can run."""
+    return [name for name in program_names() if name not in PROGRAM_MACHINES[machine].lacks]
+
+
 def kind_of(name: str) -> str:
     """Return the kind of program `name`.
 

@@ -24,7 +24,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from l4vm.bench.breakdown import Breakdown, break_down
-from l4vm.bench.programs import MACHINES, build_native, build_program, kind_of, program_names
+from l4vm.bench.programs import (
+    MACHINES,
+    PROGRAM_MACHINES,
+    build_native,
+    build_program,
+    kind_of,
+    program_names,
+    programs_of,
+)
 from l4vm.bench.system import BOOT, build_system, system_names
 from l4vm.errors import L4vmError
 
@@ -90,6 +98,12 @@ def entry_kind(name: str) -> str:
     return "system" if name in system_names() else kind_of(name)
 
 
+def entries_of(guest: str) -> list[str]:
+    """Return the names of the entries that there are for a guest: all, or the programs that its machine can run."""
+    system = system_names() if guest in MACHINES else []
+    return [name for name in entry_names() if name in programs_of(guest) or name in system]
+
+
 def _resident_mib(pid: int) -> float:
     """Return the memory that a process holds now; guest RAM that it maps at several places counts once."""
     with contextlib.suppress(OSError):
@@ -137,7 +151,7 @@ def ours_command(elf: Path, machine: str = "leon3") -> list[str]:
 
 def qemu_command(elf: Path, machine: str = "leon3") -> list[str]:
     """Return the command that runs a bare program in QEMU."""
-    return [*MACHINES[machine].peer, str(elf)]
+    return [*PROGRAM_MACHINES[machine].peer, str(elf)]
 
 
 def _entry(name: str, guest: str, scratch: Path) -> Entry:
@@ -184,15 +198,18 @@ def _row(
 def run(
     names: list[str], guests: list[str], runs: int, progress: Callable[[Row], None], *, broken_down: bool = False
 ) -> list[Row]:
-    """Time each named entry `runs` times on each guest in both, alternating; empty lists mean all.
+    """Time each named entry `runs` times on each guest that it exists for, in both, alternating; empty lists mean all.
 
     Raises:
-        L4vmError: an entry is unknown, does not build, does not end, or computes something else.
+        L4vmError: an entry is unknown, exists for none of the guests, does not build, does not end, or computes
+            something else.
     """
-    chosen = names or entry_names()
-    kinds = {name: entry_kind(name) for name in chosen}
+    kinds = {name: entry_kind(name) for name in names or entry_names()}
+    work = {guest: [name for name in kinds if name in entries_of(guest)] for guest in guests or list(PROGRAM_MACHINES)}
+    if not any(work.values()):
+        raise L4vmError(f"no entry is left for {', '.join(work)}", "Linux and FPU are not there on every machine")
     rows = []
-    for guest in guests or list(MACHINES):
+    for guest, chosen in work.items():
         boot: tuple[Figure, Figure, Figure | None] | None = None
         with tempfile.TemporaryDirectory() as folder:
             for name in chosen:

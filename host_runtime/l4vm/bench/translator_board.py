@@ -3,9 +3,9 @@
 
 The programs are those of programs.py. The board runs in QEMU in counted time; the plugin of io_board.py
 counts each host instruction for the program it belongs to, and the guest's task says at its end how many guest
-instructions it has executed. Translated code and translator are the same as on the workstation; `kernel` and
-`server` are what the board adds. Figures are the difference of two runs, one with twice the rounds, so
-that start, first translation and end cancel out.
+instructions it has executed. Translated code and translator are the same as on the workstation, where
+translator_station.py counts the same program; `kernel` and `server` are what the board adds. Figures are the
+difference of two runs, one with twice the rounds, so that start, first translation and end cancel out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from l4vm.bench.io_board import CountedBoard
-from l4vm.bench.programs import build_native, build_program, kind_of, program_names
+from l4vm.bench.programs import build_native, build_program, kind_of, program_names, programs_of
+from l4vm.bench.translator_station import PARTS as STATION_PARTS
+from l4vm.bench.translator_station import Counted, count
 from l4vm.errors import L4vmError
 
 PARTS = ("translated", "translator", "kernel", "server")
@@ -35,7 +37,8 @@ class BoardRow:
     """A program on the board.
 
     parts, total: host instructions for each guest instruction. event: host instructions for each event, the
-    guest's own around it included; of kind "slow" only. through_windows: accesses in translated code.
+    guest's own around it included; of kind "slow" only. through_windows: accesses in translated code. station_parts,
+    station_total, station_event: the same of the workstation, without its kernel.
     """
 
     guest: str
@@ -46,6 +49,9 @@ class BoardRow:
     total: float
     event: int | None
     through_windows: int
+    station_parts: dict[str, float]
+    station_total: float
+    station_event: int | None
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class _Run:
     through_windows: int
     counts: tuple[int, ...]
     rounds: int
+    station: Counted
 
 
 def _rounds(elf: Path) -> int:
@@ -88,7 +95,9 @@ class ProgramBench(CountedBoard):
         found = _COUNTERS.search(text["log"])
         if says not in text["guest"] or not found:
             raise L4vmError(f"{name}: the guest did not say {says!r} but {text['guest'][-200:]!r}", "", exit_code=1)
-        return _Run(int(found[1]), int(found[2]), tuple(counts[part] for part in _COUNTED), _rounds(elf))
+        parts = tuple(counts[part] for part in _COUNTED)
+        station = count(self._machine, elf, says, self._home)
+        return _Run(int(found[1]), int(found[2]), parts, _rounds(elf), station)
 
     def measure(self, name: str, share: int) -> BoardRow:
         """Run a program with one in `share` and one in 2 * `share` of its rounds.
@@ -97,12 +106,39 @@ class ProgramBench(CountedBoard):
             L4vmError: it does not build, computes something else, or the board did not come to rest.
         """
         much, less = self._once(name, share), self._once(name, 2 * share)
-        insns = much.insns - less.insns
-        spent = [max(a - b, 0) for a, b in zip(much.counts, less.counts, strict=True)]
-        event = round(sum(spent) / (much.rounds - less.rounds)) if kind_of(name) == "slow" else None
-        parts = {part: round(count / insns, 3) for part, count in zip(PARTS, spent, strict=True)}
-        total = round(sum(spent) / insns, 3)
-        return BoardRow(self._machine, name, kind_of(name), insns, parts, total, event, much.through_windows)
+        is_slow, rounds = kind_of(name) == "slow", much.rounds - less.rounds
+        board = _spent(PARTS, much.counts, less.counts, much.insns - less.insns)
+        station = _spent(
+            STATION_PARTS, much.station.counts, less.station.counts, much.station.insns - less.station.insns
+        )
+        return BoardRow(
+            self._machine,
+            name,
+            kind_of(name),
+            much.insns - less.insns,
+            board.parts,
+            board.total,
+            round(board.sum / rounds) if is_slow else None,
+            much.through_windows,
+            station.parts,
+            station.total,
+            round(station.sum / rounds) if is_slow else None,
+        )
+
+
+@dataclass(frozen=True)
+class _Spent:
+    """What lies between two runs: all of it, and for each guest instruction."""
+
+    sum: int
+    parts: dict[str, float]
+    total: float
+
+
+def _spent(names: tuple[str, ...], much: tuple[int, ...], less: tuple[int, ...], insns: int) -> _Spent:
+    spent = [max(a - b, 0) for a, b in zip(much, less, strict=True)]
+    parts = {part: round(one / insns, 3) for part, one in zip(names, spent, strict=True)}
+    return _Spent(sum(spent), parts, round(sum(spent) / insns, 3))
 
 
 def measure(root: Path, programs: Path, guests: list[str], names: list[str], share: int) -> Iterator[BoardRow]:
@@ -111,7 +147,7 @@ def measure(root: Path, programs: Path, guests: list[str], names: list[str], sha
     Args:
         root: the checkout.
         programs: folder of the program files of the built image `io`.
-        guests: keys of MACHINES.
+        guests: keys of PROGRAM_MACHINES.
         names: of bare programs.
         share: one in so many of a program's rounds.
 
@@ -122,6 +158,8 @@ def measure(root: Path, programs: Path, guests: list[str], names: list[str], sha
         for guest in guests:
             bench = ProgramBench(root, programs, guest, Path(folder))
             for name in names or program_names():
+                if name not in programs_of(guest):
+                    continue
                 yield bench.measure(name, share)
 
 

@@ -8,16 +8,20 @@ from; the build writes to a scratch folder and renames, so that two builds at on
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sysconfig
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from l4vm.binding.sources import TRANSLATOR
+from l4vm.binding.sources import TRANSLATOR, source_key
 from l4vm.errors import L4vmError
+from l4vm.guests.cache import cache_root
 
 _MODULE = "_xl"
 _ROOMS = ("ir", "opt", "interp", "rt", "host/x64", "guest/*", "machine", "port/linux")
@@ -76,36 +80,64 @@ def build(target: Path, flags: list[str] | None = None) -> Path:
     """
     from cffi import FFI
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".build-", dir=target.parent))
-    try:
-        write_decoders(scratch)
+    every = [*FLAGS, *(flags or []), "-fPIC"]
+    with _made_whole(target) as scratch:
         ffi = FFI()
         ffi.cdef(declarations())
         ffi.set_source(_MODULE, "".join(f'#include "{header}"\n' for header in _HEADERS))
         ffi.emit_c_code(str(scratch / f"{_MODULE}.c"))
-        suffix = sysconfig.get_config_var("EXT_SUFFIX")
-        module = scratch / f"{_MODULE}{suffix}"
-        _compile(scratch, module, [*FLAGS, *(flags or [])])
-        for item in scratch.iterdir():
-            if item.suffix == ".o":
-                item.unlink()
+        module = scratch / f"{_MODULE}{sysconfig.get_config_var('EXT_SUFFIX')}"
+        python = [f"-I{sysconfig.get_path('include')}", "-w", "-fvisibility=default"]
+        jobs = _jobs(scratch, sources(), [*every, "-Werror"])
+        jobs += _jobs(scratch, [scratch / f"{_MODULE}.c"], [*every, *python])
+        _compile(jobs, ["-shared", *every, "-o", str(module)])
+    return next(target.glob(f"{_MODULE}*.so"))
+
+
+def build_program(main: Path) -> Path:
+    """Return the program of a C file with the core and the workstation's port; compiled once per state of all of them.
+
+    Raises:
+        L4vmError: as `build`.
+    """
+    key = hashlib.sha256(f"{source_key(FLAGS)} {main.name} ".encode() + main.read_bytes()).hexdigest()[:32]
+    target = cache_root() / "translator" / key
+    if not target.is_dir():
+        with _made_whole(target) as scratch:
+            jobs = _jobs(scratch, [*sources(), main], [*FLAGS, "-Werror"])
+            _compile(jobs, ["-o", str(scratch / main.stem)])
+    return target / main.stem
+
+
+@contextlib.contextmanager
+def _made_whole(target: Path) -> Iterator[Path]:
+    """Hand out a folder with the decoders in it; if all goes well it becomes `target`, without its objects."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".build-", dir=target.parent))
+    try:
+        write_decoders(scratch)
+        yield scratch
+        for item in scratch.glob("*.o"):
+            item.unlink()
         if not target.is_dir():
             scratch.rename(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return next(target.glob(f"{_MODULE}*.so"))
 
 
-def _compile(scratch: Path, module: Path, flags: list[str]) -> None:
+def _jobs(scratch: Path, paths: list[Path], flags: list[str]) -> list[list[str]]:
+    """Return a compiler's command line for each file, ending with its object."""
     include = [f"-I{p}" for p in (scratch, TRANSLATOR, TRANSLATOR / "include", TRANSLATOR / "port/linux")]
-    python = f"-I{sysconfig.get_path('include')}"
     jobs = []
-    for path in [*sources(), scratch / f"{_MODULE}.c"]:
+    for path in paths:
         relative = path.relative_to(TRANSLATOR) if path.is_relative_to(TRANSLATOR) else path.name
-        name = str(relative).replace("/", "_")
-        own = [python, "-w", "-fvisibility=default"] if path.parent == scratch else ["-Werror"]
-        jobs.append(["gcc", *flags, *own, "-fPIC", *include, "-c", str(path), "-o", str(scratch / f"{name}.o")])
+        target = scratch / f"{str(relative).replace('/', '_')}.o"
+        jobs.append(["gcc", *flags, *include, "-c", str(path), "-o", str(target)])
+    return jobs
+
+
+def _compile(jobs: list[list[str]], link: list[str]) -> None:
+    """Run the jobs and link their objects."""
     width = os.cpu_count() or 1
     for start in range(0, len(jobs), width):
         running = [
@@ -114,8 +146,6 @@ def _compile(scratch: Path, module: Path, flags: list[str]) -> None:
         failed = [words for process in running if (words := process.communicate()[1]) and process.returncode]
         if failed:
             raise L4vmError(f"the translator does not compile:\n{failed[0].strip()}", exit_code=3)
-    objects = [job[-1] for job in jobs]
-    link = ["gcc", "-shared", *flags, *objects, "-o", str(module)]
-    done = subprocess.run(link, capture_output=True, text=True, check=False)
+    done = subprocess.run(["gcc", *(job[-1] for job in jobs), *link], capture_output=True, text=True, check=False)
     if done.returncode:
         raise L4vmError(f"the translator does not link:\n{done.stderr.strip()}", exit_code=3)

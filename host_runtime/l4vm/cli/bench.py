@@ -4,7 +4,7 @@
     l4vm bench translator                             everything, here and in QEMU
     l4vm bench translator --json FILE                 the rows, and a chart of them beside: FILE with .svg
     l4vm bench translator --guest leon3 --only crc    --guest, --kind and --only may be given again
-    l4vm bench translator --board                     bare programs on the board: host instructions, counted
+    l4vm bench translator --board                     bare programs on the board and here: host instructions, counted
     l4vm bench io --json FILE                         consoles, disks and networks: on the board and on the workstation
 
 Every result is checked; a wrong one ends the run.
@@ -19,17 +19,18 @@ from rich.console import Console
 from rich.table import Table
 
 from l4vm.bench import io as io_rows
-from l4vm.bench import io_board, translator_board
+from l4vm.bench import io_board, translator_board, translator_station
 from l4vm.bench.breakdown import PARTS
 from l4vm.bench.chart import draw
-from l4vm.bench.programs import MACHINES
+from l4vm.bench.programs import MACHINES, PROGRAM_MACHINES
 from l4vm.bench.translator import MEAN, Row, entry_kind, entry_names, means, run, to_json
 from l4vm.cli.run import board_of, build, tree_root
 from l4vm.errors import L4vmError
 
 KINDS = ("cpu", "system", "slow")
 COLUMNS = ("guest", "kind", "benchmark", "ours s", "QEMU s", "ratio", "wall", "of native", "MiB")
-COUNTED = ("insns", "blocks", "regions", "chained", "exits", "tlb_misses", "windows_mapped", "windows_dropped", "mmio")
+CODE_COUNTS = ("insns", "insns_interp", "first_runs", "blocks", "regions", "chained", "exits", "jump_misses")
+MEMORY_COUNTS = ("tlb_misses", "tlb_flushes", "windows_switched", "windows_mapped", "windows_dropped", "mmio")
 FILE_COLUMNS = 160
 
 
@@ -64,20 +65,23 @@ def screen() -> Console:
 
 def show_breakdown(rows: list[Row]) -> None:
     """Print where our time went: shares by part of the work, then what the translator counted."""
-    shares, counts = Table(), Table()
-    for table, names in ((shares, PARTS), (counts, COUNTED)):
-        table.add_column("guest", no_wrap=True)
-        table.add_column("benchmark", no_wrap=True)
-        for name in (*names, "host bytes/insn") if table is counts else names:
-            table.add_column(name.replace("_", " "), justify="right")
+    columns = (PARTS, (*CODE_COUNTS, "host bytes/insn"), MEMORY_COUNTS)
+    tables = [Table() for _ in columns]
+    for table, names in zip(tables, columns, strict=True):
+        for name in ("guest", "benchmark"):
+            table.add_column(name, no_wrap=True)
+        for name in names:
+            table.add_column(name.replace("_", " "), justify="right", min_width=min(len(name), 8))
     for row in rows:
         if row.breakdown:
-            found = row.breakdown.counts
+            found, shares = row.breakdown.counts, row.breakdown.shares
             density = found["host_bytes"] / max(found["blocks_translated_insns"], 1)
-            shares.add_row(row.guest, row.benchmark, *(f"{row.breakdown.shares[part]:.1%}" for part in PARTS))
-            counts.add_row(row.guest, row.benchmark, *(f"{found[name]:,}" for name in COUNTED), f"{density:.1f}")
-    screen().print(shares)
-    screen().print(counts)
+            code = [f"{found[name]:,}" for name in CODE_COUNTS] + [f"{density:.1f}"]
+            texts = ([f"{shares[part]:.1%}" for part in PARTS], code, [f"{found[name]:,}" for name in MEMORY_COUNTS])
+            for table, words in zip(tables, texts, strict=True):
+                table.add_row(row.guest, row.benchmark, *words)
+    for table in tables:
+        screen().print(table)
 
 
 def grouped(rows: list[Row]) -> list[Row]:
@@ -90,18 +94,18 @@ def grouped(rows: list[Row]) -> list[Row]:
 
 
 def show_board(rows: list[translator_board.BoardRow]) -> None:
-    """Print host instructions for each guest instruction, and for each slow event."""
-    table = Table()
-    for number, name in enumerate(
-        ("guest", "kind", "benchmark", *translator_board.PARTS, "total", "each event", "through windows")
-    ):
-        table.add_column(name, justify="left" if number < 3 else "right", no_wrap=True)
+    """Print host instructions for each guest instruction and slow event: the board's, then the workstation's."""
+    table = Table(caption="here: the same program on the workstation, without its kernel")
+    names = ["guest", "kind", "benchmark", *translator_board.PARTS, "total", "each event"]
+    names += [f"{part} here" for part in translator_station.PARTS] + ["total here", "each event here"]
+    for number, name in enumerate(names):
+        table.add_column(name, justify="left" if number < 3 else "right", no_wrap=number < 3)
     for row in rows:
-        parts = (f"{row.parts[part]:.2f}" for part in translator_board.PARTS)
-        event = "" if row.event is None else f"{row.event:,}"
-        table.add_row(
-            row.guest, row.kind, row.benchmark, *parts, f"{row.total:.2f}", event, f"{row.through_windows:,}"
-        )
+        board = [f"{row.parts[part]:.2f}" for part in translator_board.PARTS] + [f"{row.total:.2f}"]
+        here = [f"{row.station_parts[part]:.2f}" for part in translator_station.PARTS]
+        here.append(f"{row.station_total:.2f}")
+        events = ["" if event is None else f"{event:,}" for event in (row.event, row.station_event)]
+        table.add_row(row.guest, row.kind, row.benchmark, *board, events[0], *here, events[1])
     screen().print(table)
 
 
@@ -123,8 +127,10 @@ def _on_board(guests: list[str], names: list[str], share: int) -> list[translato
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 100), help="Runs of each.")
 @click.option("--only", multiple=True, help="Only this entry.")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only entries of this kind.")
-@click.option("--guest", "guests", multiple=True, type=click.Choice(list(MACHINES)), help="Only this guest.")
-@click.option("--breakdown", is_flag=True, help="One more run of each of ours: where its time goes.")
+@click.option("--guest", "guests", multiple=True, type=click.Choice(list(PROGRAM_MACHINES)), help="Only this guest.")
+@click.option(
+    "--breakdown/--no-breakdown", default=True, show_default=True, help="One more run of each of ours: where time goes."
+)
 @click.option("--board", "on_board", is_flag=True, help="Count host instructions on the board instead.")
 @click.option("--share", default=4, show_default=True, type=click.IntRange(1, 1000), help="Do one in so many: --board.")
 def translator(
@@ -140,8 +146,9 @@ def translator(
     """Time guest programs in the translator and in QEMU, alternating.
 
     cpu: bare programs that compute. system: Linux that boots, forks, maps ... slow: bare programs
-    that repeat one slow event. Above 1 in `ratio` we are faster. With --board the bare programs run once
-    on the board, in counted time: host instructions for each guest instruction, and for each slow event.
+    that repeat one slow event. Above 1 in `ratio` we are faster. Malta has programs only.
+    With --board the bare programs run once on the board, in counted time, and once here under valgrind: host
+    instructions for each guest instruction, and for each slow event, of both.
     """
     names = [name for name in only or entry_names() if not kinds or entry_kind(name) in kinds]
     if not names:
@@ -151,7 +158,7 @@ def translator(
 
     if on_board:
         bare = [name for name in names if entry_kind(name) != "system"]
-        counted = _on_board(list(guests or MACHINES), bare, share)
+        counted = _on_board(list(guests or PROGRAM_MACHINES), bare, share)
         show_board(counted)
         if json_path:
             json_path.write_text(translator_board.to_json(counted), encoding="utf-8")
