@@ -24,6 +24,7 @@ from tests.fuzz.comparisons import EngineFuzz, FuzzError, UnicornFuzz
 from tests.fuzz.guest import FuzzGuest
 from tests.fuzz.guests import GUESTS
 from tests.fuzz.oracle import BATCH
+from tests.fuzz.ppc_mac import MacFuzz
 from tests.unit.devsrv.board import build_console, build_sharers
 from tests.unit.screen.rig import build_fuzz as build_screen_fuzz
 from tests.unit.virtio.rig import build_fuzz
@@ -57,6 +58,19 @@ def _anything(guest: FuzzGuest, seed: int, insns: int) -> str:
         f"{100 * fuzz.compiled // fuzz.insns} % of them "
         f"compiled, both engines agree; {len(fuzz.seen)} table entries"
     )
+
+
+def _mac(seed: int, insns: int) -> str:
+    fuzz, number = MacFuzz(seed), 0
+    try:
+        while fuzz.insns < insns:
+            fuzz.round(number)
+            number += 1
+    except AssertionError as error:
+        raise FuzzError(str(error)) from error
+    finally:
+        fuzz.close()
+    return f"mac bamboo: {number} programs, {fuzz.insns} instructions, both engines and exact numbers agree"
 
 
 def _random_words(guest: test_random_words.Guest, seed: int, insns: int) -> str:
@@ -108,6 +122,7 @@ COMPARISONS: dict[str, Callable[[int, int], str]] = {
     **{f"straight-{guest.machine}": functools.partial(_straight, guest) for guest in GUESTS},
     **{f"anything-{guest.machine}": functools.partial(_anything, guest) for guest in GUESTS},
     **{f"random-words-{g.machine}": functools.partial(_random_words, g) for g in test_random_words.GUESTS.values()},
+    "mac-bamboo": _mac,
     "virtio": _virtio,
     "screen": functools.partial(_cases, "screen", build_screen_fuzz),
     "console": functools.partial(_cases, "console", build_console),

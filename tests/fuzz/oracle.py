@@ -44,8 +44,8 @@ def _emulate(guest: FuzzGuest, tasks: Sequence[Task]) -> list[Answer]:
     unicorn: Any = importlib.import_module("unicorn")
     mode = sum(getattr(unicorn, name) for name in how.modes)
     emulator = unicorn.Uc(getattr(unicorn, how.arch), mode)
-    emulator.mem_map(guest.ram, _MAPPED)
     how.prepare(emulator, constants)
+    emulator.mem_map(guest.ram, _MAPPED)
     answers = []
     for index, task in enumerate(tasks):
         code, count = guest.ram + _CODE + index * _STEP, len(task.words)

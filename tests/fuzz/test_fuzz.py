@@ -12,6 +12,7 @@ from tests.fuzz.comparisons import EngineFuzz, FuzzError, UnicornFuzz
 from tests.fuzz.guest import FuzzGuest
 from tests.fuzz.guests import GUESTS
 from tests.fuzz.oracle import BATCH, Answer, Oracle, Task
+from tests.fuzz.ppc_mac import MacFuzz
 
 EACH = pytest.mark.parametrize("guest", GUESTS, ids=lambda guest: guest.machine)
 
@@ -36,6 +37,15 @@ def test_engines_and_unicorn_agree_on_straight_programs(guest: FuzzGuest) -> Non
             fuzz.round(number)
         assert fuzz.compared > 3 * BATCH
         assert set(fuzz.seen) == set(guest.straight_entries())
+    finally:
+        fuzz.close()
+
+
+def test_engines_and_exact_numbers_agree_on_sums_of_halfword_products() -> None:
+    fuzz = MacFuzz(seed=20)
+    try:
+        for number in range(100):
+            fuzz.round(number)
     finally:
         fuzz.close()
 

@@ -17,7 +17,7 @@ static struct ir_ref word(struct xl_ctx *x, uint32_t off)
 }
 
 /* The end of an instruction: CR field 0 and, with OE, the overflow. */
-static void finish(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref result, struct ir_ref ov)
+void ppc_finish(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref result, struct ir_ref ov)
 {
     bool overflows = ov.i != IR_NONE.i;
     struct ir_ref so = overflows && !(x->mode & PPC_MODE_SO) ? ov : ppc_so(x);
@@ -32,7 +32,7 @@ static void finish(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref res
 
 static void record(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref result)
 {
-    finish(x, d, result, IR_NONE);
+    ppc_finish(x, d, result, IR_NONE);
 }
 
 /* Bit 31 as 0 or 1. */
@@ -52,7 +52,7 @@ static void sum_put(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref a,
     struct ir_ref ov = has_oe(d) ? sign(x, ir_and(x, ir_xor(x, a, sum), ir_xor(x, b, sum))) : IR_NONE;
 
     ppc_put(x, d->rt, sum);
-    finish(x, d, sum, ov);
+    ppc_finish(x, d, sum, ov);
 }
 
 /* add addc   3.3.8 */
@@ -78,7 +78,7 @@ static void difference_put(struct xl_ctx *x, const struct ppc_insn *d, struct ir
     struct ir_ref ov = has_oe(d) ? sign(x, ir_and(x, ir_xor(x, b, a), ir_xor(x, b, difference))) : IR_NONE;
 
     ppc_put(x, d->rt, difference);
-    finish(x, d, difference, ov);
+    ppc_finish(x, d, difference, ov);
 }
 
 void ppc_subf(struct xl_ctx *x, const struct ppc_insn *d)
@@ -166,7 +166,7 @@ void ppc_mullw(struct xl_ctx *x, const struct ppc_insn *d)
         ov = ir_cmp(x, IR_NE, high, ir_sar(x, low, constant(x, 31)));
     }
     ppc_put(x, d->rt, low);
-    finish(x, d, low, ov);
+    ppc_finish(x, d, low, ov);
 }
 
 static void high_product(struct xl_ctx *x, const struct ppc_insn *d, enum ir_opcode op)
@@ -205,7 +205,7 @@ static void divide(struct xl_ctx *x, const struct ppc_insn *d, const struct xl_h
     struct ir_ref quotient = ir_op1(x, IR_OP_LO, both), ov = d->oe ? ir_op1(x, IR_OP_HI, both) : IR_NONE;
 
     ppc_put(x, d->rt, quotient);
-    finish(x, d, quotient, ov);
+    ppc_finish(x, d, quotient, ov);
 }
 
 void ppc_divw(struct xl_ctx *x, const struct ppc_insn *d)
@@ -220,6 +220,12 @@ void ppc_divwu(struct xl_ctx *x, const struct ppc_insn *d)
     static const struct xl_helper helper = {"ppc_divwu", (void *)quotient_unsigned, 0};
 
     divide(x, d, &helper);
+}
+
+/* isel: by a bit of CR   440 2.4.1.8 */
+void ppc_isel(struct xl_ctx *x, const struct ppc_insn *d)
+{
+    ppc_put(x, d->rt, ir_select(x, ppc_cr_bit(x, d->bc), ppc_base(x, d->ra), ppc_get(x, d->rb)));
 }
 
 /* Logic   3.3.11 */

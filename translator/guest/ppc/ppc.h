@@ -160,6 +160,7 @@ void ppc_record(struct xl_ctx *x, struct ir_ref result, struct ir_ref so); /* th
 void ppc_field_put(struct xl_ctx *x, unsigned field, struct ir_ref bits); /* LT GT EQ SO as 8 4 2 1 */
 struct ir_ref ppc_cr_bit(struct xl_ctx *x, unsigned bit);                 /* 0 or 1; bits 0 to 31 from the left */
 void ppc_cr_bit_put(struct xl_ctx *x, unsigned bit, struct ir_ref value);
+void ppc_finish(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref result, struct ir_ref ov); /* field 0 with Rc; the overflow, IR_NONE without OE */
 void ppc_raise(struct xl_ctx *x, uint32_t exception);
 bool ppc_user_traps(struct xl_ctx *x); /* true: the instruction is privileged and was made to trap */
 bool ppc_fpu_off(struct xl_ctx *x); /* true: the FPU is off and the instruction was made to trap */
