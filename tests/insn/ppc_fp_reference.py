@@ -225,7 +225,7 @@ def reciprocal_root(b: int, fpscr: int) -> Effect:
 
 
 def to_word(b: int, fpscr: int, rounding: int) -> Effect:
-    """fctiw, and fctiwz with rounding 1."""
+    """fctiw, and fctiwz with rounding 1; FPRF is undefined, this CPU clears it."""
     end = 0x80000000 if b & SIGN or DOUBLE.is_nan(b) else 0x7FFFFFFF
     events, word, fraction = VXCVI | (VXSNAN if DOUBLE.is_signalling(b) else 0), end, 0
     if not DOUBLE.is_nan(b) and not _infinite(b):
@@ -236,7 +236,7 @@ def to_word(b: int, fpscr: int, rounding: int) -> Effect:
             fraction = (FI | (FR if up else 0)) if events else 0
     if events & VXCVI and fpscr & VE:
         return _suppressed(fpscr, events)
-    return Effect(0xFFF80000 << 32 | word, _after(fpscr, events, FR | FI, fraction))
+    return Effect(0xFFF80000 << 32 | word, _after(fpscr, events, FR | FI | FPRF, fraction))
 
 
 def compare(a: int, b: int, fpscr: int, ordered: bool) -> Effect:

@@ -205,3 +205,22 @@ def test_every_instruction_needs_the_fpu_on(machine: Machine) -> None:
         run(machine, word)
         assert vector_of(machine) == FP_UNAVAILABLE
         assert machine["srr0"] == CODE
+
+
+@pytest.mark.parametrize("value", [3.0, 3.7, -5.25, 0.0])
+@pytest.mark.parametrize("convert", [14, 15], ids=["fctiw", "fctiwz"])
+@pytest.mark.parametrize("before", [20, 21], ids=["fsub", "fadd"])
+def test_a_conversion_leaves_the_same_fpscr_whatever_came_before_it(
+    machine: Machine, value: float, convert: int, before: int
+) -> None:
+    exact = value.is_integer()
+    for start in (0, 0x02000000, 0x82021000):
+        machine["fpscr"] = start
+        for register, number in ((1, 4.5), (2, 0.25), (3, value)):
+            machine[f"f{register}"] = int.from_bytes(struct.pack(">d", number), "big")
+        machine.write(CODE, struct.pack(">3I", fp(before, 4, 1, 2), fp(convert, 5, 0, 3), program.STAY))
+        machine["pc"] = CODE
+        machine.run(6)
+        inexact = 0 if exact else 0x02020000 | (0 if start & 0x02000000 else 0x80000000)
+        up = 0x40000 if convert == 14 and value == 3.7 else 0
+        assert machine["fpscr"] == start & ~0x21000 | inexact | up, hex(start)

@@ -5,8 +5,8 @@
  * An operation makes an exact number, 128 bits wide; what does not fit is folded into its last bit ("jam"), which is far below every place that rounding looks at.
  * round_to() then rounds once. So a fused multiply-add is an addition whose first operand is a product, and single results of any doubles are rounded once, too.
  *
- * Where the manuals leave a bit undefined: FR of a disabled overflow says whether infinity came out; fctiw gives 0xfff80000 in its upper word; fres and
- * frsqrte give the rounded quotient and leave FR and FI 0; stfs of what no single holds cuts it off.
+ * Where the manuals leave a bit undefined: FR of a disabled overflow says whether infinity came out; fctiw gives 0xfff80000 in its upper word and
+ * FPRF 0; fres and frsqrte give the rounded quotient and leave FR and FI 0; stfs of what no single holds cuts it off.
  *
  * Source: Book E 5.5 (exceptions), 5.6 (models), the instruction pages; PEM appendix D.
  */
@@ -358,10 +358,10 @@ static struct ppc_fp_outcome estimate(enum ppc_fp_op op, const struct number *b,
     return o;
 }
 
-/* fctiw, fctiwz. FPRF is undefined there: it stays. */
+/* fctiw, fctiwz. FPRF, undefined there, becomes 0: what an operation before them left of it would have to be found first. */
 static struct ppc_fp_outcome to_word(const struct number *b, bool signaling, unsigned rounding, uint32_t fpscr)
 {
-    const uint32_t replaced = FPSCR_FR | FPSCR_FI;
+    const uint32_t replaced = FPSCR_FR | FPSCR_FI | FPSCR_FPRF;
     uint32_t end = b->negative || b->kind == NAN_ANY ? 0x80000000u : 0x7fffffffu;
     uint64_t kept = 0;
     wide_t rest = 0;
