@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """PowerPC 440 for the fuzz runs: any instruction in both states, handlers that skip what trapped, TLB entries.
 
-A program of any instructions begins with words that write TLB entries and enter the state it is run in. Deviations
+A program of any instructions begins with words that write TLB entries and enter the state it is run in; some run with
+debug events on, some of their pages are little-endian, those of the program too. Deviations
 of Unicorn 2.1.4, left out of the comparison: stwcx. fails there when a store of its own came between; what has no
 quotient; isel, which it does not know on a 440; of the sums of halfword products all but those with s and u: it does
 not write the plain ones and limits the signed ones on the wrong condition (tests.fuzz.ppc_mac compares these).
@@ -25,7 +26,8 @@ RAM, CODE, DATA = 0, 0x2000, 0x8000
 TABLE = Path(__file__).parents[2] / "translator/guest/ppc/insn.decode"
 NOP, STAY = 0x60000000, 0x48000000  # ori 0, 0, 0; b .
 VECTORS, VECTOR_BYTES = 16, 0x40
-_PR, _EE, _ME, _CE, _IS, _DS, _FP = 0x4000, 0x8000, 0x1000, 0x20000, 0x20, 0x10, 0x2000
+_PR, _EE, _ME, _CE, _IS, _DS, _FP, _DE = 0x4000, 0x8000, 0x1000, 0x20000, 0x20, 0x10, 0x2000, 0x200
+_IDM, _EVENTS, _LITTLE = 1 << 30, [1 << bit for bit in (0, *range(15, 28))], 0x80
 _BASES, _INDEX = (3, 4), 5  # r3, r4 point into data, r5 is an offset; straight programs keep these
 _MEMORY = ["LWZ", "LBZ", "LHZ", "LHA", "STW", "STB", "STH"]
 _REVERSED = ["LWBRX", "LHBRX", "STWBRX", "STHBRX"]
@@ -58,12 +60,17 @@ def tlbwe(rs: int, ra: int, ws: int) -> int:
 
 
 def handlers() -> bytes:
-    """Return code for each vector that goes on behind the instruction that trapped; r1 is kept in SPRG0."""
+    """Return code for each vector that goes on behind the instruction that trapped; r1 is kept in SPRG0.
+
+    The one of debug events clears them: else they would interrupt again.
+    """
     critical = {0: (58, 51), 12: (58, 51), 15: (58, 51), 1: (570, 38)}  # vector: its return register and opcode
     code = b""
     for vector in range(VECTORS):
         back, opcode = critical.get(vector, (26, 50))
         words = [mtspr(272, 1), mfspr(1, back), 14 << 26 | 1 << 21 | 1 << 16 | 4, mtspr(back, 1), mfspr(1, 272)]
+        if vector == 15:
+            words[4:4] = [mfspr(1, 304), mtspr(304, 1)]
         words.append(19 << 26 | opcode << 1)
         code += struct.pack(">16I", *words, *[NOP] * (16 - len(words)))
     return code
@@ -71,7 +78,8 @@ def handlers() -> bytes:
 
 def sampler(rng: random.Random, entries: Sequence[str] = ()) -> Sampler:
     """Return a sampler of the PowerPC table with fields that reach something."""
-    known = [1, 8, 9, 22, 26, 27, 48, 58, 59, 61, 62, 256, 260, 268, 269, 272, 276, 284, 285, 304, 310, 336, 340, 946]
+    known = [1, 8, 9, 22, 26, 27, 48, 58, 59, 61, 62, 256, 260, 268, 269, 272, 276, 284, 285, 304, 309, 310, 336, 340]
+    known += [312, 315, 316, 317, 946, 947]
 
     def swapped(r: random.Random) -> int:
         return r.choice(known) if r.random() < 0.9 else r.getrandbits(10)
@@ -107,14 +115,17 @@ def _registers(rng: random.Random) -> dict[str, int]:
     return registers | {"lr": rng.choice((CODE + 0x40, _value(rng))), "ctr": rng.choice((1, 2, _value(rng)))}
 
 
-def _tlb_entries(rng: random.Random) -> list[tuple[int, int, int, int]]:
-    """Return TLB entries (index, three words): code for all, data pages of some rights, in both spaces."""
+def _tlb_entries(rng: random.Random, little: int) -> list[tuple[int, int, int, int]]:
+    """Return TLB entries (index, three words): code for all, data pages of some rights, in both spaces.
+
+    `little` is the byte order of the code in space 1; handlers run in space 0.
+    """
     entries = []
     for space in (0, 0x100):
         at = 16 if space else 8
-        entries.append((at, 0x200 | space | 0x20, 0, 0x3F))  # 16 KiB of code and vectors
+        entries.append((at, 0x200 | space | 0x20, 0, 0x3F | (little if space else 0)))  # 16 KiB of code and vectors
         for page in range(7, 10):
-            rights = rng.choice((0x3F, 0x3F, 0x1B, rng.getrandbits(6)))
+            rights = rng.choice((0x3F, 0x3F, 0x1B, rng.getrandbits(6))) | (_LITTLE if rng.random() < 0.2 else 0)
             small = rng.random() < 0.2
             where = rng.choice((page, page, 7, 8, 9)) << 12
             first = page << 12 | (rng.randrange(4) << 10 if small else 0)
@@ -122,10 +133,24 @@ def _tlb_entries(rng: random.Random) -> list[tuple[int, int, int, int]]:
     return [*entries, (0, 0, 0, 0)]  # the one that maps everything goes last
 
 
-def _entered(rng: random.Random, msr: int) -> list[int]:
+def _debug(rng: random.Random) -> dict[str, int]:
+    """Return debug registers that make some events likely."""
+    events = sum(event for event in _EVENTS if rng.random() < 0.3)
+    registers = {"dbcr0": rng.choice((0, _IDM, _IDM)) | events, "dbcr1": rng.choice((0, rng.getrandbits(32)))}
+    registers["dbcr2"] = rng.choice((0, rng.getrandbits(32), rng.getrandbits(32) & 0xFFF00000))
+    registers |= {f"iac{n}": CODE + 4 * rng.randrange(300) for n in range(1, 5)}
+    registers |= {f"dac{n}": rng.choice((DATA + rng.randrange(0x1000), rng.getrandbits(32))) for n in (1, 2)}
+    return registers | {f"dvc{n}": rng.choice((0, rng.getrandbits(32))) for n in (1, 2)}
+
+
+def _swapped(word: int) -> int:
+    return int.from_bytes(word.to_bytes(4, "little"), "big")
+
+
+def _entered(rng: random.Random, msr: int, little: int) -> list[int]:
     """Return code that writes TLB entries and goes on behind itself with `msr`."""
     words = []
-    for index, *fields in _tlb_entries(rng):
+    for index, *fields in _tlb_entries(rng, little):
         words += load_word(31, index)
         for ws, field in enumerate(fields):
             words += [*load_word(30, field), tlbwe(30, 31, ws)]
@@ -139,8 +164,13 @@ def anything(rng: random.Random, draw: Sampler, length: int) -> Program:
     words = [draw.word(entry) if rng.random() < 0.98 else rng.getrandbits(32) for entry in entries]
     msr = rng.choice((0, _PR, _PR)) | rng.choice((0, _EE | _CE | _ME)) | rng.choice((0, _FP)) | _ME
     registers = {"msr": _ME} | _registers(rng)
+    if rng.random() < 0.3:
+        registers |= _debug(rng)
+        msr |= rng.choice((0, _DE, _DE))
     if rng.random() < 0.6:
-        words = _entered(rng, msr | rng.choice((0, _IS | _DS, _DS))) + words
+        msr |= rng.choice((0, _IS | _DS, _DS))
+        little = _LITTLE if msr & _IS and rng.random() < 0.3 else 0
+        words = _entered(rng, msr, little) + ([_swapped(word) for word in words] if little else words)
     else:
         registers["msr"] = msr & ~_PR
     return Program(words, registers, entries)

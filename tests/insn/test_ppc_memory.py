@@ -12,9 +12,12 @@ from tests.insn.ppc_words import (
     ALIGNMENT,
     CODE,
     DATA,
+    DATA_STORAGE,
     ESR_PIL,
     ESR_ST,
     M32,
+    MSR_FP,
+    MSR_PR,
     PROGRAM,
     SO,
     STAY,
@@ -240,3 +243,28 @@ def test_a_program_copies_and_sums_words(ppc: Machine) -> None:
     assert ppc["r6"] == sum(numbers) & M32
     assert ppc.read(DATA + 0x400, 160) == struct.pack(">40I", *numbers)
     assert ppc["pc"] == CODE + 4 * (len(program) - 1)
+
+
+@pytest.mark.parametrize("name", ["LWZ", "LHA", "STW", "STHU", "LMW", "STMW"])
+def test_integers_must_be_aligned_where_ccr0_wants_it(ppc: Machine, name: str) -> None:
+    size = 2 if "H" in name else 4
+    for at in range(1, 5):
+        ppc["ccr0"], ppc["r3"], ppc["r29"] = 0x100, DATA + at, BEFORE
+        run(ppc, op(name, rt=29, ra=3))
+        aligned = at % size == 0
+        assert trap_of(ppc) == (None if aligned else ALIGNMENT)
+        assert aligned or (ppc["dear"], ppc["r29"]) == (DATA + at, BEFORE)
+    ppc["r3"], ppc["r4"], ppc["msr"] = DATA + 1, 0, MSR_FP
+    run(ppc, op("LSWI", rt=5, ra=3, nb=8), op("LFD", rt=1, ra=3), op("MTSPR", spr=947, rt=4), op("LWZ", rt=5, ra=3))
+    assert (trap_of(ppc), ppc["ccr0"], ppc["r5"]) == (None, 0, int.from_bytes(ppc.read(DATA + 1, 4), "big"))
+
+
+@pytest.mark.parametrize(("name", "enable", "esr"), [("DCBF", 0x80000, 0x200000), ("ICBI", 0x40000, 0x100000)])
+def test_users_may_not_flush_caches_where_mmucr_forbids_it(ppc: Machine, name: str, enable: int, esr: int) -> None:
+    ppc["r10"], ppc["r11"], ppc["r3"] = 0, 0x3F, DATA + 4
+    run(ppc, op("TLBWE", rt=11, ra=10, ws=2))
+    for mmucr, msr, traps in ((enable, MSR_PR, True), (enable, 0, False), (0xC0000 ^ enable, MSR_PR, False)):
+        ppc["mmucr"], ppc["msr"], ppc["esr"] = mmucr, msr, 0
+        run(ppc, op(name, ra=0, rb=3))
+        assert trap_of(ppc) == (DATA_STORAGE if traps else None)
+        assert (ppc["esr"], ppc["dear"]) == (esr, DATA + 4) if traps else ppc["esr"] == 0

@@ -27,6 +27,7 @@ struct mmu_walk {
     bool read, write, exec; /* what this mmu index may do there without another walk (write false until the dirty bit is set) */
     uint8_t span_bits; /* mapping and rights are the same over the aligned 2^span_bits bytes around the address; 0: this page only;
                           below 12: the page has several mappings and `page` is only where the address would make it lie, not to be cached */
+    bool swapped;      /* its bytes lie in the other order than an access says; span_bits is below 12 then. Instructions are swapped by the front end. */
     uint32_t fault;    /* guest-defined code when the walk fails */
 };
 

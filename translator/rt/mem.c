@@ -107,6 +107,7 @@ struct place {
     uint64_t pa;
     uint8_t *ram;
     struct xl_region *region;
+    bool swapped; /* mmu_walk.swapped */
 };
 
 static void fault_at(struct xl_cpu *cpu, enum xl_fault_kind kind, enum mmu_access access, uint32_t va, struct ir_mem mem, uint32_t code)
@@ -145,7 +146,7 @@ static struct place find(struct xl_cpu *cpu, uint32_t va, struct ir_mem mem, enu
     struct xl_region *r = xl_region_at(cpu->vm, pa);
     if (!r)
         fault_at(cpu, XL_FAULT_BUS, access, va, mem, 0);
-    struct place place = {pa, r->ram ? r->ram + (pa - r->base) : NULL, r};
+    struct place place = {pa, r->ram ? r->ram + (pa - r->base) : NULL, r, walk.swapped};
     bool small = walk.span_bits && walk.span_bits < XL_PAGE_BITS;
     if (!r->ram || small || xl_is_hooked(cpu->vm, XL_ON_READ | XL_ON_WRITE, va & ~XL_PAGE_MASK, XL_PAGE_BYTES))
         return place;
@@ -172,7 +173,10 @@ static void check_site(struct xl_cpu *cpu)
     redo(cpu);
 }
 
-/* An unaligned access that crosses a page, of the smallest size that a guest has, goes byte by byte; both pages are checked before anything is written. */
+/*
+ * An unaligned access that crosses a page, of the smallest size that a guest has, goes byte by byte, in the order of the page where it begins; both pages are checked before anything
+ * is written.
+ */
 enum { SMALLEST_PAGE_BYTES = 1024 };
 
 static bool crosses(uint32_t va, unsigned size)
@@ -185,6 +189,7 @@ static uint64_t load_bytes(struct xl_cpu *cpu, uint32_t va, struct ir_mem mem)
     struct ir_mem one = {.size = 1, .mmu = mem.mmu, .unaligned = true};
     uint64_t value = 0;
 
+    mem.little ^= find(cpu, va, one, MMU_READ).swapped;
     for (unsigned i = 0; i < mem.size; i++) {
         uint64_t byte = xl_slow_load(cpu, va + i, 0, xl_mem_bits(one));
         value = mem.little ? value | byte << (8 * i) : value << 8 | byte;
@@ -196,7 +201,7 @@ static void store_bytes(struct xl_cpu *cpu, uint32_t va, uint64_t value, struct 
 {
     struct ir_mem one = {.size = 1, .mmu = mem.mmu, .unaligned = true};
 
-    find(cpu, va, one, MMU_WRITE);
+    mem.little ^= find(cpu, va, one, MMU_WRITE).swapped;
     find(cpu, (va + mem.size - 1) & ~(SMALLEST_PAGE_BYTES - 1u), one, MMU_WRITE);
     for (unsigned i = 0; i < mem.size; i++) {
         unsigned shift = mem.little ? 8 * i : 8 * (mem.size - 1 - i);
@@ -217,6 +222,7 @@ uint64_t xl_slow_load(struct xl_cpu *cpu, uint32_t va, uint32_t unused, uint32_t
             return load_bytes(cpu, va, mem);
     }
     struct place place = find(cpu, va, mem, MMU_READ);
+    mem.little ^= place.swapped;
     if (place.ram) {
         bool hooked = xl_is_hooked(cpu->vm, XL_ON_READ, va, mem.size);
         if (hooked)
@@ -257,6 +263,7 @@ void xl_slow_store(struct xl_cpu *cpu, uint32_t va, uint64_t value, uint32_t mem
         }
     }
     struct place place = find(cpu, va, mem, MMU_WRITE);
+    mem.little ^= place.swapped;
     if (place.ram) {
         bool hooked = xl_is_hooked(cpu->vm, XL_ON_WRITE, va, mem.size);
         if (hooked)

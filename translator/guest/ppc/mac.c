@@ -2,8 +2,10 @@
 /*
  * Halfword products and their sums, the leftmost zero byte: what IBM added to Book E for signal processing and strings.
  *
- * A mnemonic names the halfwords by ch (of ra the lower, of rb the upper), hh, lh (the lower of both). Products are exact in a word. A sum that overflows wraps, or with s stays at the end of the
- * range. Source: PPC440x5 Embedded Processor Core User's Manual, chapter 9.
+ * A mnemonic names the halfwords by ch (of ra the lower, of rb the upper), hh, lh (the lower of both). Products are exact in a word. A sum that overflows wraps, or with s stays
+ * at the end of the range.
+ *
+ * Source: PPC440x5 Embedded Processor Core User's Manual, chapter 9.
  */
 #include "ppc.h"
 

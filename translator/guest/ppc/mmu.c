@@ -2,8 +2,8 @@
 /*
  * The software-managed TLB: 64 entries with address space, PID, page size and rights.
  *
- * Of several entries that match, the first one counts; the manual forbids them. Storage attributes (W, I, M, G, E) are kept and have no effect: memory is always big-endian, and
- * every access to a device is in order and not cached.
+ * Of several entries that match, the first one counts; the manual forbids them. Storage attributes W, I, M and G are kept and have no effect: every access to a device is in order
+ * and not cached. A page with E is little-endian: the core caches nothing of it, each access walks, and its instructions are interpreted one by one.
  *
  *   word 0   31 EPN 10 | 9 V | 8 TS | 7 SIZE 4 | 3 TPAR 0        page size 1 KiB << 2 * SIZE
  *   word 1   31 RPN 10 | 3 ERPN 0
@@ -75,8 +75,22 @@ bool ppc_mmu_walk(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsigned
     uint64_t inside = (1ull << bits) - 1, base = (uint64_t)(e->real & 15) << 32 | (e->real & ~0x3ffu);
     uint64_t pa = (base & ~inside) | (va.v & inside);
     *out = (struct mmu_walk){
-        .page = {pa - (va.v & 0xfff)}, .read = rights & SR, .write = rights & SW, .exec = rights & SX, .span_bits = (uint8_t)span_of(s, i, va.v, mmu >> 1)};
+        .page = {pa - (va.v & 0xfff)},
+        .read = rights & SR,
+        .write = rights & SW,
+        .exec = rights & SX,
+        .span_bits = (uint8_t)(e->rights & PAGE_LITTLE ? SMALLEST_BITS : span_of(s, i, va.v, mmu >> 1)),
+        .swapped = e->rights & PAGE_LITTLE,
+    };
     return true;
+}
+
+unsigned ppc_mmu_attributes(struct xl_cpu *cpu, uint32_t va, unsigned mmu)
+{
+    const struct ppc_cpu *s = ppc_of(cpu);
+    unsigned i = find(s, va, mmu >> 1, s->pid);
+
+    return i < PPC_TLB_ENTRIES ? s->tlb[i].rights : 0;
 }
 
 /* Drop what the core may have cached of an entry that goes. An entry of another PID is in no cache. */
@@ -139,7 +153,10 @@ uint64_t ppc_tlb_write(struct xl_cpu *cpu, uint64_t index, uint64_t word, uint64
         e->tid = (uint8_t)s->mmucr;
         break;
     case 1: e->real = (uint32_t)value & REAL_KEPT; break;
-    default: e->rights = (uint16_t)(value & RIGHTS_KEPT); break;
+    default:
+        e->rights = (uint16_t)(value & RIGHTS_KEPT);
+        s->little += (e->rights & PAGE_LITTLE) / PAGE_LITTLE - (old.rights & PAGE_LITTLE) / PAGE_LITTLE;
+        break;
     }
     if (e->page != old.page || e->real != old.real || e->rights != old.rights || e->tid != old.tid)
         forget(cpu, &old);

@@ -44,10 +44,12 @@ struct ppc_cpu {
 #define SPR(number, field, read, write, mask) uint32_t field;
 #include "spr.def"
     struct ppc_tlb tlb[PPC_TLB_ENTRIES];
+    uint32_t little; /* entries of little-endian pages */
     struct ppc_fpu fpu;
     /* timers.c; ticks of the CPU's clock since power on, UINT64_MAX never */
     uint64_t tb_offset; /* time base - ticks */
     uint64_t dec_zero, fit_next, watchdog_next;
+    uint64_t frozen, lost; /* the tick at which a debug event stopped the timers, UINT64_MAX: they run; ticks that they stood still before */
     uint32_t dec_stopped; /* what DEC reads when dec_zero is never */
 };
 #define PPC_OFF(field) ((uint32_t)offsetof(struct ppc_cpu, field))
@@ -74,9 +76,18 @@ enum {
 
 /*
  * Block key (xl_env.mode): the mmu index of instructions is (IS << 1 | PR), that of data (DS << 1 | PR). XER's SO, which hardly ever is 1 and goes into every compare, is a constant of
- * a block.
+ * a block. So is whether integers must be aligned (CCR0.FLSTA), and which debug events may happen.
  */
-enum { PPC_MODE_PR = 1, PPC_MODE_IS = 2, PPC_MODE_DS = 4, PPC_MODE_FP = 8, PPC_MODE_SO = 16 };
+enum { PPC_MODE_PR = 1, PPC_MODE_IS = 2, PPC_MODE_DS = 4, PPC_MODE_FP = 8, PPC_MODE_SO = 16, PPC_MODE_ALIGNED = 32 };
+enum {
+    PPC_MODE_IAC = 64,
+    PPC_MODE_DAC = 128,
+    PPC_MODE_BRT = 256,
+    PPC_MODE_TRAP = 512,
+    PPC_MODE_RET = 1024,
+    PPC_MODE_ICMP = 2048,
+    PPC_MODE_DEBUG = PPC_MODE_IAC | PPC_MODE_DAC | PPC_MODE_BRT | PPC_MODE_TRAP | PPC_MODE_RET | PPC_MODE_ICMP,
+};
 enum { PPC_MMU_COUNT = 4 };
 
 /* Interrupts by the IVOR that holds their offset   440 6.5. As exceptions of the core: this number, with bits of ESR. */
@@ -107,11 +118,13 @@ enum { INT_MASK = 15 };
 #define ESR_PTR 0x02000000u
 #define ESR_FP 0x01000000u
 #define ESR_ST 0x00800000u
+#define ESR_DLK_DCBF 0x00200000u
+#define ESR_DLK_ICBI 0x00100000u
 #define ESR_KEPT 0xfffffff0u
 
 /* env.irq_level, as the machine drives it; env.irq_own, as timers.c does. */
 enum { IRQ_EXTERNAL = 1, IRQ_CRITICAL = 2 };
-enum { OWN_DECREMENTER = 1, OWN_FIT = 2, OWN_WATCHDOG = 4 };
+enum { OWN_DECREMENTER = 1, OWN_FIT = 2, OWN_WATCHDOG = 4, OWN_DEBUG = 8 };
 
 static inline struct ppc_cpu *ppc_of(struct xl_cpu *cpu)
 {
@@ -124,7 +137,7 @@ void ppc_cr_set(struct ppc_cpu *s, uint32_t cr, uint32_t mask); /* the fields th
 void ppc_field_set(struct ppc_cpu *s, unsigned field, uint32_t bits);
 uint32_t ppc_xer(const struct ppc_cpu *s);
 void ppc_xer_set(struct xl_cpu *cpu, uint32_t xer);
-void ppc_mode_update(struct xl_cpu *cpu); /* after a change of MSR or SO */
+void ppc_mode_update(struct xl_cpu *cpu); /* after a change of MSR, SO, CCR0 or what debug events may happen */
 void ppc_msr_set(struct xl_cpu *cpu, uint32_t msr);
 void ppc_deliver_fault(struct xl_cpu *cpu, const struct xl_fault *f);
 void ppc_deliver_exception(struct xl_cpu *cpu, uint32_t exception);
@@ -137,6 +150,8 @@ bool ppc_reg_set(struct xl_cpu *cpu, unsigned index, uint64_t value);
 /* mmu.c */
 enum ppc_walk_fault { WALK_MISS = 1, WALK_RIGHTS };
 bool ppc_mmu_walk(struct xl_cpu *cpu, gva_t va, enum mmu_access access, unsigned mmu, struct mmu_walk *out);
+enum { PAGE_INHIBITED = 0x400, PAGE_LITTLE = 0x80 };
+unsigned ppc_mmu_attributes(struct xl_cpu *cpu, uint32_t va, unsigned mmu); /* word 2 of the entry, 0 without one */
 void ppc_mmu_reset(struct xl_cpu *cpu);
 void ppc_pid_set(struct xl_cpu *cpu, uint32_t pid);
 uint64_t ppc_tlb_read(struct xl_cpu *cpu, uint64_t index, uint64_t word);
@@ -148,7 +163,29 @@ void ppc_timers_reset(struct xl_cpu *cpu);
 void ppc_timers_update(struct xl_cpu *cpu); /* what is due shows in TSR; the next event is armed */
 uint32_t ppc_timer_get(struct xl_cpu *cpu, unsigned spr);
 void ppc_timer_set(struct xl_cpu *cpu, unsigned spr, uint32_t value);
+void ppc_timers_freeze(struct xl_cpu *cpu, bool freeze);
 enum { SPR_DEC = 22, SPR_TBL = 268, SPR_TBU = 269, SPR_TBL_WRITE = 284, SPR_TBU_WRITE = 285, SPR_TSR = 336, SPR_TCR = 340 };
+
+/* debug.c: at run time */
+uint32_t ppc_debug_mode(const struct ppc_cpu *s); /* PPC_MODE_DEBUG */
+void ppc_debug_update(struct xl_cpu *cpu);
+bool ppc_debug_is_pending(const struct ppc_cpu *s);
+bool ppc_debug_stopped(const struct ppc_cpu *s);
+bool ppc_debug_fetch(struct xl_cpu *cpu, uint32_t pc); /* true: a Debug interrupt is to come, before the instruction or its fault */
+void ppc_debug_interrupt(struct xl_cpu *cpu, bool is_critical); /* one was entered */
+/* `how` of an access: bytes, 0 for a cache line; the mmu index; which rights it needs, as which event it counts, how it may fail. */
+enum { ACCESS_SIZE = 15, ACCESS_MMU_SHIFT = 4, ACCESS_STORES = 64, ACCESS_COUNTS_AS_STORE = 128, ACCESS_LITTLE = 256, ACCESS_ALIGNED = 512, ACCESS_HINTS = 1024 };
+enum { ACCESS_STORE = ACCESS_STORES | ACCESS_COUNTS_AS_STORE };
+uint32_t ppc_access_of(struct ir_mem mem, unsigned flags);
+void ppc_debug_data(struct xl_cpu *cpu, uint32_t how, uint32_t va, uint64_t value);
+/* and as IR, where the block's mode asks for it: before an effect of the instruction, but for the last */
+void ppc_debug_begin(struct xl_ctx *x);
+void ppc_debug_branch(struct xl_ctx *x, struct ir_ref test); /* IR_NONE: it is taken in any case */
+void ppc_debug_trap(struct xl_ctx *x, struct ir_ref test);
+enum ppc_return { RETURN_PLAIN, RETURN_CRITICAL };
+void ppc_debug_return(struct xl_ctx *x, enum ppc_return from);
+void ppc_debug_access(struct xl_ctx *x, uint32_t how, struct ir_ref at, struct ir_ref value);
+void ppc_debug_end(struct xl_ctx *x);
 
 /* translate.c: operands, shared by the files of semantics */
 struct ir_ref ppc_get(struct xl_ctx *x, unsigned r);

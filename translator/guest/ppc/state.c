@@ -11,6 +11,7 @@
 #define MCSR_INSN_PLB 0x40000000u
 #define MCSR_READ_PLB 0x20000000u
 #define MCSR_WRITE_PLB 0x10000000u
+enum { CCR0_FLSTA = 0x100 };
 
 static uint32_t field_bits(const struct ppc_field *f)
 {
@@ -63,7 +64,7 @@ void ppc_mode_update(struct xl_cpu *cpu)
     uint32_t msr = s->msr;
 
     xl_cpu_env(cpu)->mode = (msr & MSR_PR ? PPC_MODE_PR : 0) | (msr & MSR_IS ? PPC_MODE_IS : 0) | (msr & MSR_DS ? PPC_MODE_DS : 0) | (msr & MSR_FP ? PPC_MODE_FP : 0) |
-                            (s->so ? PPC_MODE_SO : 0);
+                            (s->so ? PPC_MODE_SO : 0) | (s->ccr0 & CCR0_FLSTA ? PPC_MODE_ALIGNED : 0) | ppc_debug_mode(s);
 }
 
 /* WE waits for an interrupt; what waited for EE or CE may be taken now. */
@@ -92,12 +93,13 @@ static void enter(struct xl_cpu *cpu, enum ppc_interrupt number, uint32_t pc)
 {
     struct ppc_cpu *s = ppc_of(cpu);
     uint32_t offset = (&s->ivor0)[number];
+    bool is_critical = number == INT_CRITICAL || number == INT_WATCHDOG || number == INT_DEBUG;
 
     if (number == INT_MACHINE_CHECK) {
         s->mcsrr0 = pc;
         s->mcsrr1 = s->msr;
         go_to(cpu, offset, 0);
-    } else if (number == INT_CRITICAL || number == INT_WATCHDOG || number == INT_DEBUG) {
+    } else if (is_critical) {
         s->csrr0 = pc;
         s->csrr1 = s->msr;
         go_to(cpu, offset, s->msr & MSR_ME);
@@ -106,6 +108,7 @@ static void enter(struct xl_cpu *cpu, enum ppc_interrupt number, uint32_t pc)
         s->srr1 = s->msr;
         go_to(cpu, offset, s->msr & (MSR_CE | MSR_ME | MSR_DE));
     }
+    ppc_debug_interrupt(cpu, is_critical || number == INT_MACHINE_CHECK);
 }
 
 /* Nothing answered on the bus. With ME off the CPU stops: a checkstop. */
@@ -133,6 +136,10 @@ void ppc_deliver_fault(struct xl_cpu *cpu, const struct xl_fault *f)
         return;
     }
     if (f->access == MMU_FETCH) {
+        if (xl_cpu_env(cpu)->mode & PPC_MODE_IAC && ppc_debug_fetch(cpu, xl_cpu_env(cpu)->pc)) {
+            ppc_deliver_exception(cpu, INT_DEBUG);
+            return;
+        }
         if (!is_miss)
             s->esr = 0;
         enter(cpu, is_miss ? INT_INSN_TLB : INT_INSN_STORAGE, xl_cpu_env(cpu)->pc);
@@ -152,7 +159,9 @@ void ppc_deliver_exception(struct xl_cpu *cpu, uint32_t exception)
     enum ppc_interrupt number = exception & INT_MASK;
     uint32_t pc = xl_cpu_env(cpu)->pc;
 
-    if (number == INT_PROGRAM)
+    if (number == INT_DEBUG && ppc_debug_stopped(ppc_of(cpu)))
+        return;
+    if (number == INT_PROGRAM || number == INT_DATA_STORAGE)
         ppc_of(cpu)->esr = exception & ESR_KEPT;
     enter(cpu, number, number == INT_SYSTEM_CALL ? pc + 4 : pc);
 }
@@ -164,7 +173,7 @@ bool ppc_take_interrupt(struct xl_cpu *cpu)
         uint8_t level, own, number;
         uint32_t enable;
     } request[] = {
-        {IRQ_CRITICAL, 0, INT_CRITICAL, MSR_CE}, {0, OWN_WATCHDOG, INT_WATCHDOG, MSR_CE},     {IRQ_EXTERNAL, 0, INT_EXTERNAL, MSR_EE},
+        {0, OWN_DEBUG, INT_DEBUG, MSR_DE},       {IRQ_CRITICAL, 0, INT_CRITICAL, MSR_CE},     {0, OWN_WATCHDOG, INT_WATCHDOG, MSR_CE},     {IRQ_EXTERNAL, 0, INT_EXTERNAL, MSR_EE},
         {0, OWN_FIT, INT_FIT, MSR_EE},           {0, OWN_DECREMENTER, INT_DECREMENTER, MSR_EE},
     };
     const struct xl_env *env = xl_cpu_env(cpu);
@@ -184,7 +193,7 @@ void ppc_reset(struct xl_cpu *cpu)
     struct xl_env *env = xl_cpu_env(cpu);
     struct ppc_cpu *s = ppc_of(cpu);
 
-    *s = (struct ppc_cpu){.pvr = PVR_440EP_B, .dec_zero = UINT64_MAX, .fit_next = UINT64_MAX, .watchdog_next = UINT64_MAX};
+    *s = (struct ppc_cpu){.pvr = PVR_440EP_B, .dec_zero = UINT64_MAX, .fit_next = UINT64_MAX, .watchdog_next = UINT64_MAX, .frozen = UINT64_MAX};
     ppc_cr_set(s, 0, 0xffffffffu);
     ppc_msr_set(cpu, 0);
     ppc_mmu_reset(cpu);
@@ -264,6 +273,8 @@ static void word_set(struct xl_cpu *cpu, uint32_t off, uint32_t word)
     xl_cpu_env(cpu)->bank[0][off / 4] = word;
     if (off == PPC_OFF(tsr) || off == PPC_OFF(tcr))
         ppc_timers_update(cpu);
+    else if (off == PPC_OFF(dbsr) || off == PPC_OFF(dbcr0) || off == PPC_OFF(dbcr1) || off == PPC_OFF(ccr0))
+        ppc_debug_update(cpu);
 }
 
 bool ppc_reg_set(struct xl_cpu *cpu, unsigned index, uint64_t value)

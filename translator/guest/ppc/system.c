@@ -8,7 +8,7 @@
 
 enum how { NO, PLAIN, TIMED, SET };
 enum { SPR_XER = 1, SPR_PRIVILEGED = 0x10, SPR_USER_SPRG4 = 260, SPR_USER_SPRG7 = 263 };
-enum { SPR_PID = 48, SPR_DBSR = 304, SPR_DBCR0 = 308, SPR_MCSR = 572 };
+enum { SPR_PID = 48, SPR_DBSR = 304, SPR_DBCR0 = 308, SPR_DBCR1 = 309, SPR_MCSR = 572, SPR_CCR0 = 947 };
 #define DBCR0_RESET 0x30000000u
 
 struct spr {
@@ -114,12 +114,17 @@ void ppc_mftb(struct xl_ctx *x, const struct ppc_insn *d)
         illegal(x);
 }
 
-/* Bits 29:28 of DBCR0: reset of core, chip or system; the machine is off then, as nothing starts it again. */
+/* Bits 29:28 of DBCR0: reset of core, chip or system, which DBSR's bits MRR keep; the machine is off then, as nothing starts it again. */
 static void debug_control_set(struct xl_cpu *cpu, uint32_t value)
 {
-    ppc_of(cpu)->dbcr0 = value;
-    if (value & DBCR0_RESET)
+    struct ppc_cpu *s = ppc_of(cpu);
+
+    s->dbcr0 = value;
+    if (value & DBCR0_RESET) {
+        s->dbsr = (s->dbsr & ~DBCR0_RESET) | (value & DBCR0_RESET);
         xl_cpu_halt(cpu, 0);
+    }
+    ppc_debug_update(cpu);
 }
 
 static uint64_t spr_write(struct xl_cpu *cpu, uint64_t number, uint64_t value)
@@ -128,9 +133,20 @@ static uint64_t spr_write(struct xl_cpu *cpu, uint64_t number, uint64_t value)
 
     switch (number) {
     case SPR_PID: ppc_pid_set(cpu, value & 255); break;
-    case SPR_DBSR: s->dbsr &= ~(uint32_t)value; break;
+    case SPR_DBSR:
+        s->dbsr &= ~(uint32_t)value;
+        ppc_debug_update(cpu);
+        break;
     case SPR_MCSR: s->mcsr &= ~(uint32_t)value; break;
     case SPR_DBCR0: debug_control_set(cpu, (uint32_t)value); break;
+    case SPR_DBCR1:
+        s->dbcr1 = (uint32_t)value;
+        ppc_mode_update(cpu);
+        break;
+    case SPR_CCR0:
+        s->ccr0 = (uint32_t)value;
+        ppc_mode_update(cpu);
+        break;
     default: ppc_timer_set(cpu, (unsigned)number, (uint32_t)value); break;
     }
     return 0;
@@ -255,25 +271,27 @@ static uint64_t return_from(struct xl_cpu *cpu, uint64_t pc, uint64_t msr)
 }
 
 /* rfi rfci rfmci   5 */
-static void interrupt_return(struct xl_ctx *x, uint32_t pc, uint32_t msr)
+static void interrupt_return(struct xl_ctx *x, enum ppc_return from, uint32_t pc, uint32_t msr)
 {
     static const struct xl_helper helper = {"ppc_return", (void *)return_from, XL_H_READS | XL_H_WRITES | XL_H_ENDS};
 
     if (ppc_user_traps(x))
         return;
+    ppc_debug_return(x, from);
     ir_call(x, &helper, 2, (struct ir_ref[]){ir_get(x, 0, pc), ir_get(x, 0, msr)});
+    ppc_debug_end(x);
     ir_exit_state(x);
 }
 
-#define RETURN(name, pc, msr) \
+#define RETURN(name, from, pc, msr) \
     void ppc_##name(struct xl_ctx *x, const struct ppc_insn *d) \
     { \
         (void)d; \
-        interrupt_return(x, PPC_OFF(pc), PPC_OFF(msr)); \
+        interrupt_return(x, from, PPC_OFF(pc), PPC_OFF(msr)); \
     }
-RETURN(rfi, srr0, srr1)
-RETURN(rfci, csrr0, csrr1)
-RETURN(rfmci, mcsrr0, mcsrr1)
+RETURN(rfi, RETURN_PLAIN, srr0, srr1)
+RETURN(rfci, RETURN_CRITICAL, csrr0, csrr1)
+RETURN(rfmci, RETURN_CRITICAL, mcsrr0, mcsrr1)
 
 /* tlbre tlbwe tlbsx   440 5.9 */
 void ppc_tlbre(struct xl_ctx *x, const struct ppc_insn *d)

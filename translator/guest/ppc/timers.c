@@ -2,8 +2,8 @@
 /*
  * Time base, decrementer, fixed interval timer and watchdog.
  *
- * Everything is a function of the ticks since power on (guest time in units of the CPU's clock), brought up to date when it is read and when the next event is due; so interpreter
- * and blocks see the same values at the same instruction.
+ * Everything is a function of the ticks since power on (guest time in units of the CPU's clock, without those for which DBCR0.FT stopped the timers), brought up to date when it is
+ * read and when the next event is due; so interpreter and blocks see the same values at the same instruction.
  *
  *   TCR   31 WP 30 | 29 WRC 28 | 27 WIE | 26 DIE | 25 FP 24 | 23 FIE | 22 ARE
  *   TSR   31 ENW | 30 WIS | 29 WRS 28 | 27 DIS | 26 FIS           a one written clears
@@ -25,11 +25,18 @@
 enum { TCR_WP_SHIFT = 30, TCR_FP_SHIFT = 24, FIT_FIRST_BIT = 12, WATCHDOG_FIRST_BIT = 20, BITS_APART = 4 };
 #define SECOND_NS 1000000000ull
 
-static uint64_t ticks_now(struct xl_cpu *cpu)
+static uint64_t ticks_of_clock(struct xl_cpu *cpu)
 {
     uint64_t ns = xl_cpu_time_ns(cpu), hz = xl_cpu_clock_hz(cpu);
 
     return ns / SECOND_NS * hz + ns % SECOND_NS * hz / SECOND_NS;
+}
+
+static uint64_t ticks_now(struct xl_cpu *cpu)
+{
+    const struct ppc_cpu *s = ppc_of(cpu);
+
+    return s->frozen != NEVER ? s->frozen : ticks_of_clock(cpu) - s->lost;
 }
 
 /* The first nanosecond at which so many ticks have passed. */
@@ -99,7 +106,7 @@ static void requests_update(struct xl_cpu *cpu)
     struct xl_env *env = xl_cpu_env(cpu);
 
     env->irq_own = (s->tsr & TSR_DIS && s->tcr & TCR_DIE ? OWN_DECREMENTER : 0) | (s->tsr & TSR_FIS && s->tcr & TCR_FIE ? OWN_FIT : 0) |
-                   (s->tsr & TSR_WIS && s->tcr & TCR_WIE ? OWN_WATCHDOG : 0);
+                   (s->tsr & TSR_WIS && s->tcr & TCR_WIE ? OWN_WATCHDOG : 0) | (ppc_debug_is_pending(s) ? OWN_DEBUG : 0);
     if (env->irq_own)
         xl_attention(cpu);
 }
@@ -114,7 +121,7 @@ static void event_arm(struct xl_cpu *cpu)
         next = s->fit_next;
     if (s->tcr & (TCR_WIE | TCR_WRC) && s->watchdog_next < next)
         next = s->watchdog_next;
-    xl_cpu_timer(cpu, next == NEVER ? UINT64_MAX : ns_of(cpu, next));
+    xl_cpu_timer(cpu, next == NEVER || s->frozen != NEVER ? UINT64_MAX : ns_of(cpu, next + s->lost));
 }
 
 static void catch_up(struct xl_cpu *cpu, uint64_t now)
@@ -187,5 +194,20 @@ void ppc_timer_set(struct xl_cpu *cpu, unsigned spr, uint32_t value)
     default: break;
     }
     edges_find(s, now);
+    settle(cpu);
+}
+
+/* DBCR0.FT: while a debug event is in DBSR nothing counts   440 8.5 */
+void ppc_timers_freeze(struct xl_cpu *cpu, bool freeze)
+{
+    struct ppc_cpu *s = ppc_of(cpu);
+
+    if (freeze && s->frozen == NEVER) {
+        catch_up(cpu, ticks_now(cpu));
+        s->frozen = ticks_now(cpu);
+    } else if (!freeze && s->frozen != NEVER) {
+        s->lost = ticks_of_clock(cpu) - s->frozen;
+        s->frozen = NEVER;
+    }
     settle(cpu);
 }

@@ -37,6 +37,7 @@ void ppc_put(struct xl_ctx *x, unsigned r, struct ir_ref value)
 
 void ppc_end_block(struct xl_ctx *x)
 {
+    ppc_debug_end(x);
     ir_exit(x, x->npc, x->npc + 4);
 }
 
@@ -44,7 +45,7 @@ void ppc_end_block(struct xl_ctx *x)
 void ppc_raise(struct xl_ctx *x, uint32_t exception)
 {
     ir_raise_if(x, ir_const(x, 1), exception);
-    ppc_end_block(x);
+    ir_exit(x, x->npc, x->npc + 4);
 }
 
 bool ppc_user_traps(struct xl_ctx *x)
@@ -82,8 +83,13 @@ static void translate(struct xl_ctx *x, uint32_t word)
 {
     struct ppc_insn d = {0};
 
+    if (ppc_of(x->cpu)->little && ppc_mmu_attributes(x->cpu, x->pc, fetch_mmu(x->mode)) & PAGE_LITTLE)
+        word = __builtin_bswap32(word);
     ppc_decode(word, &d);
+    ppc_debug_begin(x);
     semantics[d.entry](x, &d);
+    if (x->mode & PPC_MODE_DEBUG && !x->done)
+        ppc_end_block(x);
 }
 
 static void link(struct xl_ctx *x, const struct ppc_insn *d)
@@ -97,7 +103,9 @@ void ppc_b(struct xl_ctx *x, const struct ppc_insn *d)
 {
     uint32_t target = ((uint32_t)d->li << 2) + (d->aa ? 0 : x->pc);
 
+    ppc_debug_branch(x, IR_NONE);
     link(x, d);
+    ppc_debug_end(x);
     ir_exit(x, target, target + 4);
 }
 
@@ -107,11 +115,10 @@ void ppc_b(struct xl_ctx *x, const struct ppc_insn *d)
  */
 static struct ir_ref taken(struct xl_ctx *x, const struct ppc_insn *d)
 {
-    struct ir_ref zero = ir_const(x, 0), by_ctr = IR_NONE, by_cr = IR_NONE;
+    struct ir_ref zero = ir_const(x, 0), by_ctr = IR_NONE, by_cr = IR_NONE, ctr = IR_NONE, test;
 
     if (!(d->bo & 4)) {
-        struct ir_ref ctr = ir_sub(x, ir_get(x, 0, PPC_OFF(ctr)), ir_const(x, 1));
-        ir_put(x, 0, PPC_OFF(ctr), ctr);
+        ctr = ir_sub(x, ir_get(x, 0, PPC_OFF(ctr)), ir_const(x, 1));
         by_ctr = ir_cmp(x, d->bo & 2 ? IR_EQ : IR_NE, ctr, zero);
     }
     if (!(d->bo & 16)) {
@@ -120,8 +127,13 @@ static struct ir_ref taken(struct xl_ctx *x, const struct ppc_insn *d)
             by_cr = ir_cmp(x, IR_EQ, by_cr, zero);
     }
     if (by_ctr.i == 0xffff)
-        return by_cr;
-    return by_cr.i == 0xffff ? by_ctr : ir_and(x, by_ctr, by_cr);
+        test = by_cr;
+    else
+        test = by_cr.i == 0xffff ? by_ctr : ir_and(x, by_ctr, by_cr);
+    ppc_debug_branch(x, test);
+    if (ctr.i != 0xffff)
+        ir_put(x, 0, PPC_OFF(ctr), ctr);
+    return test;
 }
 
 /* bc{l}{a} */
@@ -131,12 +143,13 @@ void ppc_bc(struct xl_ctx *x, const struct ppc_insn *d)
     struct ir_ref test = taken(x, d);
 
     link(x, d);
+    ppc_debug_end(x);
     if (test.i == 0xffff) {
         ir_exit(x, target, target + 4);
         return;
     }
     ir_exit_if(x, test, target, target + 4);
-    ppc_end_block(x);
+    ir_exit(x, x->npc, x->npc + 4);
 }
 
 static void branch_to(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref where)
@@ -145,6 +158,7 @@ static void branch_to(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref 
     uint32_t known;
 
     link(x, d);
+    ppc_debug_end(x);
     if (test.i != 0xffff)
         ir_exit_if(x, ir_cmp(x, IR_EQ, test, ir_const(x, 0)), x->npc, x->npc + 4);
     if (ir_is_const(x, target, &known))
@@ -168,6 +182,7 @@ void ppc_bcctr(struct xl_ctx *x, const struct ppc_insn *d)
 void ppc_sc(struct xl_ctx *x, const struct ppc_insn *d)
 {
     (void)d;
+    ppc_debug_end(x); /* it is carried out, and returned to behind it */
     ppc_raise(x, INT_SYSTEM_CALL);
 }
 
@@ -177,6 +192,7 @@ static void trap(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref a, st
     static const uint8_t relation[] = {IR_GTU, IR_LTU, IR_EQ, IR_GT, IR_LT};
 
     if (d->to == 31) {
+        ppc_debug_trap(x, IR_NONE);
         ppc_raise(x, INT_PROGRAM | ESR_PTR);
         return;
     }
@@ -184,6 +200,7 @@ static void trap(struct xl_ctx *x, const struct ppc_insn *d, struct ir_ref a, st
     for (unsigned i = 0; i < 5; i++)
         if (d->to >> i & 1)
             test = ir_or(x, test, ir_cmp(x, relation[i], a, b));
+    ppc_debug_trap(x, test);
     ir_raise_if(x, test, INT_PROGRAM | ESR_PTR);
 }
 
