@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The grid of a terminal (grid.h, terminal.h). Its lines are a ring: row r of the screen is line (top + r) mod lines. */
+/*
+ * The grid of a terminal (grid.h, terminal.h). Its lines are a ring: row r of the screen is place (top + r) mod lines of it, and line[] says where a place's cells lie.
+ *
+ * ORDER: terminal-again. Cells are written, never read, so that the same bytes from the same struct terminal leave the same cells, however far they had come before. What moves
+ * cells within a row copies the row to a spare line, and terminal_write ends behind that byte: the spare is not touched again until the caller has kept the struct.
+ */
 #include "modes.h"
 
 #include "l4/string.h"
@@ -38,7 +43,7 @@ static unsigned at_most(unsigned value, unsigned limit)
 
 static struct terminal_cell *row_at(const struct terminal *t, unsigned row)
 {
-    return t->cells + (size_t)((t->top + row) % t->lines) * t->columns;
+    return t->cells + (size_t)t->line[(t->top + row) % t->lines] * t->columns;
 }
 
 static void cells_blank(const struct terminal *t, struct terminal_cell *cell, unsigned count)
@@ -52,7 +57,7 @@ static void cells_blank(const struct terminal *t, struct terminal_cell *cell, un
 size_t terminal_cells(unsigned columns, unsigned rows, unsigned history)
 {
     bool is_fit = columns >= 1 && columns <= TERMINAL_COLUMNS_MAX && rows >= 1 && rows <= TERMINAL_ROWS_MAX && history <= TERMINAL_LINES_MAX - rows;
-    return is_fit ? (size_t)columns * (rows + history) : 0;
+    return is_fit ? (size_t)columns * (rows + history + TERMINAL_SPARES) : 0;
 }
 
 bool terminal_open(struct terminal *t, struct terminal_cell *cells, unsigned columns, unsigned rows, unsigned history)
@@ -65,6 +70,9 @@ bool terminal_open(struct terminal *t, struct terminal_cell *cells, unsigned col
     t->columns = columns;
     t->rows = rows;
     t->lines = rows + history;
+    for (unsigned i = 0; i < t->lines + TERMINAL_SPARES; i++) {
+        t->line[i] = (uint16_t)i;
+    }
     grid_reset(t);
     return true;
 }
@@ -138,10 +146,18 @@ void grid_erase(struct terminal *t, unsigned row, unsigned from, unsigned to)
     }
 }
 
-static void row_copy(struct terminal *t, unsigned to, unsigned from)
+/* Exchange the lines of two places of t->line, of the ring or of a spare. */
+static void lines_swap(struct terminal *t, unsigned a, unsigned b)
 {
-    memcpy(row_at(t, to), row_at(t, from), t->columns * sizeof *t->cells);
-    t->is_dirty[to] = true;
+    uint16_t line = t->line[a];
+    t->line[a] = t->line[b];
+    t->line[b] = line;
+}
+
+static void rows_swap(struct terminal *t, unsigned a, unsigned b)
+{
+    lines_swap(t, (t->top + a) % t->lines, (t->top + b) % t->lines);
+    t->is_dirty[a] = t->is_dirty[b] = true;
 }
 
 /* A line feed at the end of the whole screen: the line that leaves it is history. */
@@ -157,7 +173,7 @@ void grid_scroll_up(struct terminal *t, unsigned from, unsigned to, unsigned cou
 {
     count = at_most(count, to - from + 1);
     for (unsigned row = from; row + count <= to; row++) {
-        row_copy(t, row, row + count);
+        rows_swap(t, row, row + count);
     }
     for (unsigned row = to + 1 - count; row <= to; row++) {
         grid_erase(t, row, 0, t->columns);
@@ -168,7 +184,7 @@ void grid_scroll_down(struct terminal *t, unsigned from, unsigned to, unsigned c
 {
     count = at_most(count, to - from + 1);
     for (unsigned row = to + 1; row > from + count; row--) {
-        row_copy(t, row - 1, row - 1 - count);
+        rows_swap(t, row - 1, row - 1 - count);
     }
     for (unsigned row = from; row < from + count; row++) {
         grid_erase(t, row, 0, t->columns);
@@ -207,24 +223,31 @@ void grid_tab(struct terminal *t)
     t->pen.is_wrap_due = false;
 }
 
+/* Put a spare line in the place of the cursor's row, with `count` of its cells from `from` on at `to`, and those before the cursor; the others are the caller's to blank. */
+static void row_shift(struct terminal *t, unsigned to, unsigned from, unsigned count)
+{
+    const struct terminal_cell *old = row_at(t, t->pen.row);
+    lines_swap(t, (t->top + t->pen.row) % t->lines, t->lines + t->spares_used++);
+    struct terminal_cell *cell = row_at(t, t->pen.row);
+    memcpy(cell, old, t->pen.column * sizeof *cell);
+    memcpy(cell + to, old + from, count * sizeof *cell);
+    t->pen.is_wrap_due = false;
+}
+
 void grid_insert(struct terminal *t, unsigned count)
 {
     unsigned column = t->pen.column;
     count = at_most(count, t->columns - column);
-    struct terminal_cell *cell = row_at(t, t->pen.row) + column;
-    memmove(cell + count, cell, (t->columns - column - count) * sizeof *cell);
+    row_shift(t, column + count, column, t->columns - column - count);
     grid_erase(t, t->pen.row, column, column + count);
-    t->pen.is_wrap_due = false;
 }
 
 void grid_delete(struct terminal *t, unsigned count)
 {
     unsigned column = t->pen.column;
     count = at_most(count, t->columns - column);
-    struct terminal_cell *cell = row_at(t, t->pen.row) + column;
-    memmove(cell, cell + count, (t->columns - column - count) * sizeof *cell);
+    row_shift(t, column, column + count, t->columns - column - count);
     grid_erase(t, t->pen.row, t->columns - count, t->columns);
-    t->pen.is_wrap_due = false;
 }
 
 static void cell_put(struct terminal *t, uint32_t code, uint8_t more_style)

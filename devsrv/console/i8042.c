@@ -6,7 +6,7 @@
 
 enum { PORT_DATA = 0x60, PORT_STATUS = 0x64, PORT_COMMAND = 0x64 };
 enum { STATUS_OUTPUT = 1, STATUS_INPUT = 2, STATUS_MOUSE = 0x20 };
-enum { COMMAND_READ = 0x20, COMMAND_WRITE = 0x60, COMMAND_MOUSE_OFF = 0xa7, COMMAND_KEYBOARD_ON = 0xae };
+enum { COMMAND_READ = 0x20, COMMAND_WRITE = 0x60, COMMAND_MOUSE_OFF = 0xa7, COMMAND_KEYBOARD_OFF = 0xad, COMMAND_KEYBOARD_ON = 0xae };
 enum { MODE_INTERRUPT = 1, MODE_MOUSE_INTERRUPT = 2, MODE_KEYBOARD_OFF = 0x10, MODE_TRANSLATE = 0x40 };
 enum { KEYBOARD_LEDS = 0xed, KEYBOARD_ACK = 0xfa, KEYBOARD_RESEND = 0xfe };
 enum { TRIES = 2000, STALE_MAX = 64 }; /* a try is one port access, about 1 us */
@@ -44,7 +44,7 @@ static bool get(uint8_t *byte)
 bool i8042_open(void)
 {
     uint8_t mode = 0;
-    if (!put(PORT_COMMAND, COMMAND_MOUSE_OFF)) {
+    if (!put(PORT_COMMAND, COMMAND_MOUSE_OFF) || !put(PORT_COMMAND, COMMAND_KEYBOARD_OFF)) { /* else a key could be taken for the mode */
         return false;
     }
     for (unsigned i = 0; i < STALE_MAX && port_read8(PORT_STATUS) & STATUS_OUTPUT; i++) {

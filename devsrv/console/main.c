@@ -9,7 +9,9 @@
  * Wake word: bit 0 the keyboard's interrupt, bit 1 + n the client of ring n.
  *
  * Alt-F1.. and Alt with arrows switch, Shift with page up and down looks back. The bottom row names the places; a star stands before a terminal that got output since it was looked at.
- * Terminals lie in root's memory: what is shown outlives this task. A piece of output is consumed behind it was shown, so a piece may be shown twice when the server ends between.
+ * Terminals lie in root's memory, and which place is visible, the locks and the keys that are held: the next life of this task goes on with them. A terminal has two sides; a piece of
+ * output is written to the one that does not count, with the ring's index behind it, and one store makes it the one that counts. So each byte is shown once, wherever this task ends.
+ * A key's byte is gone from the controller when it is read, an answer from the terminal before it is told: one of each may be lost with the task, none comes twice.
  */
 #include "devsrv/args.h"
 #include "devsrv/server.h"
@@ -40,10 +42,29 @@ enum {
 #define FRESH_NS 200000000ull /* of board time: how long a screen that nobody wanted is given to tell what is new */
 #define SHOWN_MAGIC 0x314c4e544d56344cull /* "L4VMTNL1" */
 
+/* What outlives this task beside the terminals; in the first one's memory. */
+struct kept {
+    uint32_t visible;
+    bool has_controller;         /* it was set up */
+    bool has_news[PLACES_MAX];   /* output that nobody looked at */
+    bool is_leds_begun;          /* the keyboard waits for a command's second byte, maybe */
+    struct keyboard keyboard;
+    uint8_t held[HELD_BYTES];    /* codes of a key that is not complete yet, for a screen */
+    uint32_t held_count;
+};
+
+/* A terminal, and what of which client's output it shows. */
+struct side {
+    struct terminal terminal;
+    uint32_t client, at; /* the ring's index behind the last piece */
+};
+
 /* One terminal, in root's memory. */
 struct shown {
     uint64_t magic;
-    struct terminal terminal;
+    uint32_t current; /* atomic; the side that counts */
+    struct side side[2];
+    struct kept kept;
     struct terminal_cell cells[CELLS];
 };
 _Static_assert(sizeof(struct shown) <= 0x48000, "SHOWN_BYTES in host_runtime/l4vm/description/resolve.py");
@@ -52,7 +73,7 @@ enum { SHOWN_BYTES = 0x48000 };
 struct client {
     struct ds_ring_pair ring;
     unsigned place;
-    bool hears, is_keyboard;
+    bool hears, is_keyboard, is_out;
 };
 
 struct console {
@@ -65,20 +86,23 @@ struct console {
     unsigned count, places, clients;             /* terminals; they and screens */
     struct client client[CLIENTS_MAX];
     struct picture picture[PLACES_MAX];          /* of places from `count` on */
-    bool has_news[PLACES_MAX];                   /* output that nobody looked at */
     unsigned visible, back;                      /* lines back in its history */
     bool is_status_old;
-    struct keyboard keyboard;
+    struct kept *kept;
     struct ds_shot *shot;                        /* root's; NULL without one */
     unsigned shot_place;                         /* a screen that is wanted for its picture only; 0: none */
     uint64_t shot_ns;                            /* since when */
-    uint8_t held[HELD_BYTES];                    /* codes of a key that is not complete yet, for a screen */
-    unsigned held_count;
 };
 
 static struct shown *shown(const struct console *c, unsigned n)
 {
     return (struct shown *)(void *)(c->terminals + (size_t)n * SHOWN_BYTES);
+}
+
+static struct terminal *terminal_of(const struct console *c, unsigned n)
+{
+    struct shown *s = shown(c, n);
+    return &s->side[s->current % 2].terminal;
 }
 
 static bool is_screen(const struct console *c, unsigned place)
@@ -88,7 +112,7 @@ static bool is_screen(const struct console *c, unsigned place)
 
 static struct terminal *visible(const struct console *c)
 {
-    return &shown(c, c->visible)->terminal;
+    return terminal_of(c, c->visible);
 }
 
 static unsigned rows(const struct console *c)
@@ -98,16 +122,34 @@ static unsigned rows(const struct console *c)
 
 static unsigned history(const struct console *c)
 {
-    return CELLS / c->display.columns - rows(c);
+    return CELLS / c->display.columns - rows(c) - TERMINAL_SPARES;
 }
 
-/* May it be used as it lies there? Its last server may have ended in the middle of a step, or had another display. */
+/* May it be used as it lies there? The last life of this task may have had another display. */
 static bool is_sound(const struct console *c, const struct shown *s)
 {
-    const struct terminal *t = &s->terminal;
-    return s->magic == SHOWN_MAGIC && t->cells == s->cells && t->columns == c->display.columns && t->rows == rows(c) && t->lines == rows(c) + history(c) && t->top < t->lines &&
-           t->history <= history(c) && t->pen.row < rows(c) && t->pen.column < t->columns && t->saved.row < rows(c) && t->saved.column < t->columns &&
-           t->region_top <= t->region_bottom && t->region_bottom < rows(c) && t->answer_bytes <= TERMINAL_ANSWER_BYTES && t->parameters <= TERMINAL_PARAMETERS;
+    const struct terminal *t = &s->side[s->current % 2].terminal;
+    bool is_sound = s->magic == SHOWN_MAGIC && t->cells == s->cells && t->columns == c->display.columns && t->rows == rows(c) && t->lines == rows(c) + history(c) &&
+                    t->top < t->lines && t->history <= history(c) && t->pen.row < rows(c) && t->pen.column < t->columns && t->saved.row < rows(c) &&
+                    t->saved.column < t->columns && t->region_top <= t->region_bottom && t->region_bottom < rows(c) && t->answer_bytes <= TERMINAL_ANSWER_BYTES &&
+                    t->parameters <= TERMINAL_PARAMETERS;
+    for (unsigned i = 0; is_sound && i < t->lines + TERMINAL_SPARES; i++) {
+        is_sound = t->line[i] < t->lines + TERMINAL_SPARES;
+    }
+    return is_sound;
+}
+
+/* The side that does not count, made equal to the other; side_take makes it the one that counts. */
+static struct side *side_next(struct shown *s)
+{
+    struct side *next = &s->side[(s->current + 1) % 2];
+    *next = s->side[s->current % 2];
+    return next;
+}
+
+static void side_take(struct shown *s)
+{
+    __atomic_store_n(&s->current, (s->current + 1) % 2, __ATOMIC_RELEASE); /* ORDER: terminal-again */
 }
 
 static void all_dirty(struct console *c)
@@ -130,7 +172,7 @@ static unsigned modes(const struct terminal *t)
 static void tell(struct console *c, unsigned place, const uint8_t *bytes, unsigned count, uint64_t *signals)
 {
     for (unsigned i = 0; count && i < c->clients; i++) {
-        if (c->client[i].place == place && c->client[i].hears && ds_ring_write(&c->client[i].ring.in, bytes, count)) {
+        if (c->client[i].place == place && c->client[i].hears && !c->client[i].is_out && ds_ring_write(&c->client[i].ring.in, bytes, count)) {
             *signals |= 1ull << i;
         }
     }
@@ -170,9 +212,9 @@ static void show(struct console *c, unsigned n, uint64_t *signals)
         picture_show(&c->picture[c->visible], &c->display.frame, false);
     }
     display_forget(&c->display);
-    c->visible = n;
+    c->visible = c->kept->visible = n;
     c->back = 0;
-    c->has_news[n] = false;
+    c->kept->has_news[n] = false;
     c->is_status_old = true;
     if (is_screen(c, n)) {
         picture_show(&c->picture[n], &c->display.frame, true);
@@ -195,23 +237,30 @@ static void look_back(struct console *c, int lines)
 static void hold(struct console *c, uint8_t byte, bool has_switched, unsigned place, uint64_t *signals)
 {
     enum { EXTENDED = 0xe0, PAUSE = 0xe1, RELEASE = 0xf0 };
-    if (c->held_count < HELD_BYTES) {
-        c->held[c->held_count++] = byte;
+    if (c->kept->held_count < HELD_BYTES) {
+        c->kept->held[c->kept->held_count++] = byte;
     }
     if (byte == EXTENDED || byte == PAUSE || byte == RELEASE) {
         return;
     }
     if (is_screen(c, place) && !has_switched) {
-        tell(c, place, c->held, c->held_count, signals);
+        tell(c, place, c->kept->held, c->kept->held_count, signals);
     }
-    c->held_count = 0;
+    c->kept->held_count = 0;
+}
+
+static void leds_show(struct console *c)
+{
+    c->kept->is_leds_begun = true;
+    i8042_leds(c->kept->keyboard.leds);
+    c->kept->is_leds_begun = false;
 }
 
 static void key(struct console *c, uint8_t byte, uint64_t *signals)
 {
     unsigned before = c->visible;
     bool is_text = !is_screen(c, before);
-    struct keyboard_event event = keyboard_take(&c->keyboard, byte, is_text ? modes(visible(c)) : 0);
+    struct keyboard_event event = keyboard_take(&c->kept->keyboard, byte, is_text ? modes(visible(c)) : 0);
     switch (event.action) {
     case KEYBOARD_WRITE:
         if (is_text) {
@@ -234,7 +283,7 @@ static void key(struct console *c, uint8_t byte, uint64_t *signals)
             look_back(c, -(int)rows(c) / 2);
         }
         break;
-    case KEYBOARD_LEDS: i8042_leds(c->keyboard.leds); break;
+    case KEYBOARD_LEDS: leds_show(c); break;
     default: break;
     }
     hold(c, byte, event.action == KEYBOARD_SHOW || event.action == KEYBOARD_NEXT || event.action == KEYBOARD_PREVIOUS, before, signals);
@@ -258,24 +307,33 @@ static bool keys_turn(struct console *c, uint64_t *signals)
 static bool client_turn(struct console *c, unsigned n, uint64_t *signals)
 {
     struct client *client = &c->client[n];
-    if (client->is_keyboard) {
+    if (client->is_keyboard || client->is_out) {
         return false; /* it has come to say that its picture changed */
     }
-    struct terminal *t = &shown(c, client->place)->terminal;
+    struct shown *s = shown(c, client->place);
     uint8_t bytes[PIECE];
-    uint32_t got = PIECE;
-    for (unsigned i = 0; i < TURN_PIECES && got == PIECE; i++) {
+    uint32_t got = 0;
+    for (unsigned i = 0; i < TURN_PIECES; i++) {
         got = ds_ring_peek(&client->ring.out, 0, bytes, PIECE);
-        terminal_write(t, bytes, got);
+        if (!got) {
+            break;
+        }
+        struct side *next = side_next(s);
+        got = (uint32_t)terminal_write(&next->terminal, bytes, got);
+        next->client = n;
+        next->at = client->ring.out.at + got;
+        side_take(s);
         ds_ring_consume(&client->ring.out, got);
-        if (got && client->place != c->visible && !c->has_news[client->place]) {
-            c->has_news[client->place] = c->is_status_old = true;
+        if (client->place != c->visible && !c->kept->has_news[client->place]) {
+            c->kept->has_news[client->place] = c->is_status_old = true;
         }
     }
-    if (client->hears) {
-        tell(c, client->place, bytes, terminal_take_answer(t, bytes, TERMINAL_ANSWER_BYTES), signals);
+    if (client->hears && terminal_of(c, client->place)->answer_bytes) {
+        unsigned count = terminal_take_answer(&side_next(s)->terminal, bytes, TERMINAL_ANSWER_BYTES);
+        side_take(s);
+        tell(c, client->place, bytes, count, signals);
     }
-    return got == PIECE;
+    return got != 0;
 }
 
 /* ---- pictures for the workstation ---- */
@@ -355,7 +413,7 @@ static void shot_turn(struct console *c, uint64_t *signals)
             shot_end(c);
         }
     } else {
-        s->bytes = shot_cells(s->data, DS_SHOT_BYTES, &shown(c, place)->terminal, args.offset);
+        s->bytes = shot_cells(s->data, DS_SHOT_BYTES, terminal_of(c, place), args.offset);
     }
     __atomic_store_n(&s->answered, asked, __ATOMIC_RELEASE);
 }
@@ -381,7 +439,7 @@ static void draw_status(struct console *c)
     unsigned from = 0, to = 0;
     for (unsigned n = 0; n < c->places; n++) {
         from = n == c->visible ? (unsigned)(t.at - t.start) : from;
-        ds_text_char(&t, c->has_news[n] ? '*' : ' ');
+        ds_text_char(&t, c->kept->has_news[n] ? '*' : ' ');
         ds_text_char(&t, 'F');
         ds_text_dec(&t, n + 1);
         ds_text_char(&t, ' ');
@@ -461,14 +519,51 @@ static const struct arg_entry *numbered(enum arg_kind kind, const char *before, 
     return ds_args_find(kind, name);
 }
 
+static void terminal_begin(struct console *c, struct shown *s)
+{
+    s->current = 0;
+    s->side[0] = (struct side){.client = CLIENTS_MAX};
+    terminal_open(&s->side[0].terminal, s->cells, c->display.columns, rows(c), history(c));
+    s->magic = SHOWN_MAGIC;
+}
+
+/* The last life may have ended between a piece was shown and its ring was told. */
+static void piece_finish(struct console *c, const struct side *side)
+{
+    if (side->client < c->clients && !c->client[side->client].is_out) {
+        struct ds_ring *out = &c->client[side->client].ring.out;
+        uint32_t behind = side->at - out->at;
+        if (behind <= PIECE) {
+            ds_ring_consume(out, behind);
+        }
+    }
+}
+
 static void terminals_open(struct console *c)
 {
     for (unsigned n = 0; n < c->count; n++) {
         struct shown *s = shown(c, n);
-        if (!is_sound(c, s)) {
-            terminal_open(&s->terminal, s->cells, c->display.columns, rows(c), history(c));
-            s->magic = SHOWN_MAGIC;
+        if (is_sound(c, s)) {
+            piece_finish(c, &s->side[s->current % 2]);
+        } else {
+            terminal_begin(c, s);
         }
+    }
+}
+
+/* The keyboard as the last life left it, or a new one: no key is held. */
+static void keys_open(struct console *c)
+{
+    struct kept *kept = c->kept;
+    if (!kept->has_controller) {
+        keyboard_open(&kept->keyboard, KEYBOARD_SET_2, ds_args_value("layout", 0) == KEYBOARD_JP ? KEYBOARD_JP : KEYBOARD_US);
+        kept->held_count = 0;
+        kept->has_controller = i8042_open();
+    }
+    if (!kept->has_controller) {
+        ds_log("the keyboard controller does not answer; terminals are shown, keys are not taken");
+    } else if (kept->is_leds_begun) {
+        leds_show(c);
     }
 }
 
@@ -492,13 +587,16 @@ static void clients_open(struct console *c)
     for (; (ring = ds_args_nth(ARG_KIND_RING, c->clients)); c->clients++) {
         unsigned number = (unsigned)(ring->value & 0xff);
         struct client *client = &c->client[c->clients];
-        if (c->clients == CLIENTS_MAX || number >= PLACES_MAX || !ds_ring_open_server(&client->ring, (void *)(uintptr_t)ring->va, ring->bytes) || !ds_server_add(&c->server, ring->slot)) {
-            ds_server_fail("a RING argument is damaged, its place's number is above 11, or there are more than 32");
+        bool is_keyboard = ring->value & DS_TERMINAL_KEYBOARD;
+        if (c->clients == CLIENTS_MAX || number >= PLACES_MAX || !ds_server_add(&c->server, ring->slot)) {
+            ds_server_fail("a RING argument's place has a number above 11, or there are more than 32");
         }
-        client->place = number;
-        client->is_keyboard = ring->value & DS_TERMINAL_KEYBOARD;
-        client->hears = client->is_keyboard || ring->value & DS_TERMINAL_HEARS;
-        c->count = !client->is_keyboard && number >= c->count ? number + 1 : c->count;
+        c->count = !is_keyboard && number >= c->count ? number + 1 : c->count;
+        *client = (struct client){.place = number, .is_keyboard = is_keyboard, .hears = is_keyboard || ring->value & DS_TERMINAL_HEARS};
+        client->is_out = !ds_ring_open_server(&client->ring, (void *)(uintptr_t)ring->va, ring->bytes);
+        if (client->is_out) { /* its client wrote into the page: its harm alone */
+            ds_server_leave_out(ring, "is not shown and gets no keys: its ring is damaged");
+        }
     }
     if (c->count == 0) {
         ds_server_fail("there is no RING argument of a terminal, so nothing to show");
@@ -520,11 +618,9 @@ static void console_open(struct console *c)
     display_open(&c->display, memory("display", VGA_BYTES), has_frame ? (volatile uint32_t *)(uintptr_t)frame->va : NULL);
     terminals_open(c);
     screens_open(c);
-    keyboard_open(&c->keyboard, KEYBOARD_SET_2, ds_args_value("layout", 0) == KEYBOARD_JP ? KEYBOARD_JP : KEYBOARD_US);
-    if (!i8042_open()) {
-        ds_log("the keyboard controller does not answer; terminals are shown, keys are not taken");
-    }
-    show(c, 0, &signals);
+    c->kept = &shown(c, 0)->kept;
+    keys_open(c);
+    show(c, c->kept->visible < c->places ? c->kept->visible : 0, &signals);
 }
 
 int main(void)

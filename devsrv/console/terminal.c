@@ -420,9 +420,12 @@ static void take_byte(struct terminal *t, uint8_t byte)
     }
 }
 
-void terminal_write(struct terminal *t, const uint8_t *bytes, size_t count)
+size_t terminal_write(struct terminal *t, const uint8_t *bytes, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        take_byte(t, bytes[i]);
+    size_t taken = 0;
+    t->spares_used = 0; /* ORDER: terminal-again */
+    while (taken < count && !t->spares_used) {
+        take_byte(t, bytes[taken++]);
     }
+    return taken;
 }

@@ -8,6 +8,9 @@
  * Whatever bytes come: numbers saturate, every loop ends at the edge of the grid, so one byte costs at most one clearing of the screen; strings (OSC, DCS) are skipped without being
  * kept; answers that the caller does not take are dropped, not queued. The bytes may be cut anywhere between two calls.
  *
+ * Whoever keeps a copy of the struct (without the cells) from before a terminal_write can go back to it and write the same bytes again: the outcome is the same, however far the first
+ * attempt came.
+ *
  *            +----------------------+  oldest
  *  history   |                      |
  *            +----------------------+  top       lines of the screen and of the history are one ring, so that
@@ -26,7 +29,8 @@
 enum {
     TERMINAL_COLUMNS_MAX = 256,
     TERMINAL_ROWS_MAX = 128,
-    TERMINAL_LINES_MAX = 4096, /* rows and history */
+    TERMINAL_LINES_MAX = 512,  /* rows and history */
+    TERMINAL_SPARES = 2,       /* lines more: one byte can move the cells of a row twice, as an end of broken UTF-8 and itself */
     TERMINAL_PARAMETERS = 16,  /* of a CSI function; further ones are ignored */
     TERMINAL_NUMBER_MAX = 9999,
     TERMINAL_ANSWER_BYTES = 64,
@@ -65,7 +69,9 @@ struct terminal {
     struct terminal_cell *cells;
     unsigned columns, rows, lines;
     /* What is shown. */
-    unsigned top, history; /* line of row 0; lines above it that were written */
+    unsigned top, history; /* place in the ring of row 0; lines above it that were written */
+    uint16_t line[TERMINAL_LINES_MAX + TERMINAL_SPARES]; /* of each place in the ring, and the spares behind them: where its cells lie */
+    unsigned spares_used;  /* since terminal_write began */
     bool is_dirty[TERMINAL_ROWS_MAX]; /* the caller clears them when it drew */
     bool is_cursor_shown, is_screen_reversed;
     uint32_t palette[TERMINAL_COLOURS]; /* 0xrrggbb */
@@ -94,8 +100,8 @@ struct terminal {
 size_t terminal_cells(unsigned columns, unsigned rows, unsigned history);
 /** Start it with memory of terminal_cells(); false: a number is out of range. */
 bool terminal_open(struct terminal *t, struct terminal_cell *cells, unsigned columns, unsigned rows, unsigned history);
-/** Take what a program wrote. */
-void terminal_write(struct terminal *t, const uint8_t *bytes, size_t count);
+/** Take what a program wrote; returns how many bytes were taken, at least 1 of any: behind one that moved cells within a row it ends. */
+size_t terminal_write(struct terminal *t, const uint8_t *bytes, size_t count);
 /** The cells of a row, `back` lines further up than the screen; back is cut to the history, row must be below rows. */
 const struct terminal_cell *terminal_row(const struct terminal *t, unsigned row, unsigned back);
 /** What the program asked for (cursor position, identity), for its input; returns the bytes, at most `room`, and forgets them. */

@@ -4,6 +4,7 @@
 
 #include "devsrv/args.h"
 #include "devsrv/supervisor.h"
+#include "devsrv/text.h"
 #include "l4/l4.h"
 
 _Noreturn void ds_server_fail(const char *sentence)
@@ -36,6 +37,16 @@ bool ds_server_add(struct ds_server *s, uint32_t notification)
     }
     s->client[s->clients++] = notification;
     return true;
+}
+
+void ds_server_leave_out(const struct arg_entry *ring, const char *why)
+{
+    char line[DS_LOG_BYTES];
+    struct ds_text t = ds_text_on(line, sizeof line);
+    ds_text_name(&t, ring->name, sizeof ring->name);
+    ds_text_char(&t, ' ');
+    ds_text_put(&t, why);
+    ds_log(line);
 }
 
 _Noreturn void ds_server_run(const struct ds_server *s, uint64_t word, ds_server_turn *turn, void *arg)

@@ -8,7 +8,7 @@
 
 #include "l4/string.h"
 
-enum { WINDOW_BYTES = 64 << 20, LARGE = 2 << 20, RAMS = 64, RING_IN_BYTES = 4096, STARTS_AT = 1 };
+enum { WINDOW_BYTES = 64 << 20, LARGE = 2 << 20, RAMS = 64, STARTS_AT = 1 };
 #define WINDOW_VA 0x7000000000ull
 
 static uint64_t used[RAMS];
@@ -121,7 +121,7 @@ static void rings_format(void)
         uint64_t bytes = TABLE(&root.table, memory)[REC(ring)->memory].bytes;
         uint32_t slot = SLOT_MEMORY + REC(ring)->memory;
         must("the window on ring", i, l4_map(K_SLOT_SELF, slot, WINDOW_VA, 0, bytes, K_RIGHT_READ | K_RIGHT_WRITE));
-        if (!ds_ring_format((void *)WINDOW_VA, bytes, RING_IN_BYTES))
+        if (!ds_ring_format((void *)WINDOW_VA, bytes, ROOT_RING_IN_BYTES))
             root_fail("too little memory for ring", i, K_BAD_ARG);
         must("the window on ring", i, l4_unmap(K_SLOT_SELF, WINDOW_VA, bytes));
     }

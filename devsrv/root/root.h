@@ -40,6 +40,7 @@ enum {
     SLOT_REPLY = SLOT_OBJECT + MAX_OBJECT,
     SLOT_END,
 };
+enum { ROOT_RING_IN_BYTES = 4096 }; /* RING_IN in host_runtime/l4vm/description/resolve.py */
 _Static_assert((int)SLOT_END <= (int)K_ROOT_CAP_SLOTS, "root's capability table");
 
 /* The table, checked: every index of every record lies in its array, every range of blobs in the image. */

@@ -109,6 +109,7 @@ static bool is_mapped(uint32_t task, uint32_t memory)
     return false;
 }
 
+/* Of all rings that it has a part in; the indices stay. */
 static void epochs_bump(uint32_t task)
 {
     for (uint32_t i = 0; i < COUNT(&root.table, ring); i++) {
@@ -118,6 +119,7 @@ static void epochs_bump(uint32_t task)
         if (l4_map(K_SLOT_SELF, SLOT_MEMORY + r->memory, 0x7800000000ull, 0, K_PAGE_BYTES, K_RIGHT_READ | K_RIGHT_WRITE) != K_OK)
             continue;
         struct ds_ring_page *page = (struct ds_ring_page *)0x7800000000ull;
+        ds_ring_format(page, TABLE(&root.table, memory)[r->memory].bytes, ROOT_RING_IN_BYTES); /* a client may have written into the layout */
         __atomic_fetch_add(&page->epoch, 1, __ATOMIC_RELEASE);
         l4_unmap(K_SLOT_SELF, 0x7800000000ull, K_PAGE_BYTES);
     }

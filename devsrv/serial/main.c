@@ -41,10 +41,11 @@ static void serial_open_link(struct serial *s)
     const struct arg_entry *ring;
     for (unsigned n = 0; (ring = ds_args_nth(ARG_KIND_RING, n)); n++) {
         uint8_t number = (uint8_t)ring->value, kind = (uint8_t)(ring->value >> 8);
-        if (!ds_link_add(&s->link, number, kind, ring->name, (void *)(uintptr_t)ring->va, ring->bytes)) {
-            ds_server_fail("a RING argument is damaged, its channel number is taken, or there are more than 24");
+        if (ds_link_add(&s->link, number, kind, ring->name, (void *)(uintptr_t)ring->va, ring->bytes)) {
+            ds_server_add(&s->server, ring->slot);
+        } else { /* its client wrote into the page: its harm alone */
+            ds_server_leave_out(ring, "has no channel: its ring is damaged, its number is taken, or there are more than 24");
         }
-        ds_server_add(&s->server, ring->slot);
     }
 }
 

@@ -25,7 +25,7 @@ from tests.fuzz.guest import FuzzGuest
 from tests.fuzz.guests import GUESTS
 from tests.fuzz.oracle import BATCH
 from tests.fuzz.ppc_mac import MacFuzz
-from tests.unit.devsrv.board import build_console, build_sharers
+from tests.unit.devsrv.board import build_console, build_serial_fuzz, build_sharers
 from tests.unit.screen.rig import build_fuzz as build_screen_fuzz
 from tests.unit.virtio.rig import build_fuzz
 
@@ -81,52 +81,38 @@ def _random_words(guest: test_random_words.Guest, seed: int, insns: int) -> str:
     return f"random words {guest.machine}: {cases} programs, {done} instructions, both engines agree"
 
 
-def _virtio(seed: int, cases: int) -> str:
+Runs = dict[str, int]
+"""What a program is asked for, and how many cases of each 100,000."""
+
+
+def _cases(name: str, build: Callable[[Path], Path], runs: Runs, seed: int, cases: int) -> str:
     said = []
     with tempfile.TemporaryDirectory() as folder:
-        program = build_fuzz(Path(folder))
-        for device in ("disk", "net"):
-            done = subprocess.run([program, device, str(cases), str(seed)], capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise FuzzError(f"virtio {device}, the last number is the case's seed:\n{done.stderr[-4000:]}")
-            said.append(f"virtio {device}: {done.stdout.strip()}")
-    return "; ".join(said)
-
-
-def _cases(name: str, program: Callable[[Path], Path], seed: int, cases: int) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        words = [program(Path(folder)), str(cases), str(seed)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise FuzzError(f"{name}, the last number is the case's seed:\n{done.stderr[-4000:]}")
-    return f"{name}: {done.stdout.strip()}"
-
-
-SHARERS = [f"{kind}-{what}" for what in ("hostile", "raced", "killed") for kind in ("disk", "net")]
-
-
-def _servers(seed: int, cases: int) -> str:
-    said = []
-    with tempfile.TemporaryDirectory() as folder:
-        program = build_sharers(Path(folder))
-        for what, count in zip(SHARERS, (cases, cases, cases // 2000, cases // 2000, 100, 100), strict=True):
-            words = [program, what, str(count), str(seed)]
+        program = build(Path(folder))
+        for what, share in runs.items():
+            words = [program, *what.split(), str(max(1, cases * share // 100_000)), str(seed)]
             done = subprocess.run(words, capture_output=True, text=True, check=False)
             if done.returncode:
-                raise FuzzError(f"{what}, the last number is the case's seed:\n{done.stderr[-4000:]}")
-            said.append(f"{what}: {done.stdout.strip()}")
+                raise FuzzError(f"{name} {what}, the last number is the case's seed:\n{done.stderr[-4000:]}")
+            said.append(" ".join([name, what]).strip() + f": {done.stdout.strip()}")
     return "; ".join(said)
 
 
+WHOLE, RACED, KILLED = 100_000, 50, 100  # a raced case is thousands of changes, a killed one many lives
+HOSTILITY = {"hostile": WHOLE, "raced": RACED, "killed": KILLED}
+DEVICES: dict[str, tuple[Callable[[Path], Path], Runs]] = {
+    "virtio": (build_fuzz, {"disk": WHOLE, "net": WHOLE}),
+    "screen": (build_screen_fuzz, {"": WHOLE}),
+    "console": (build_console, {"text": WHOLE, "frame": WHOLE, "raced": RACED, "killed": KILLED}),
+    "serial": (build_serial_fuzz, {"hostile": WHOLE, "raced": RACED}),
+    "servers": (build_sharers, {f"{kind}-{what}": n for what, n in HOSTILITY.items() for kind in ("disk", "net")}),
+}
 COMPARISONS: dict[str, Callable[[int, int], str]] = {
     **{f"straight-{guest.machine}": functools.partial(_straight, guest) for guest in GUESTS},
     **{f"anything-{guest.machine}": functools.partial(_anything, guest) for guest in GUESTS},
     **{f"random-words-{g.machine}": functools.partial(_random_words, g) for g in test_random_words.GUESTS.values()},
     "mac-bamboo": _mac,
-    "virtio": _virtio,
-    "screen": functools.partial(_cases, "screen", build_screen_fuzz),
-    "console": functools.partial(_cases, "console", build_console),
-    "servers": _servers,
+    **{name: functools.partial(_cases, name, *what) for name, what in DEVICES.items()},
 }
 
 
@@ -142,7 +128,7 @@ def main(arguments: list[str]) -> int:
     print(f"seed {seed}", flush=True)
     for name in options.only or COMPARISONS:
         start = time.monotonic()
-        count = options.cases if name in ("virtio", "screen", "console", "servers") else options.insns
+        count = options.cases if name in DEVICES else options.insns
         try:
             print(f"{COMPARISONS[name](seed, count)}, {time.monotonic() - start:.0f} s", flush=True)
         except FuzzError as error:

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct arg_entry;
+
 enum { DS_SERVER_CLIENTS_MAX = 63 };
 
 struct ds_server {
@@ -27,6 +29,9 @@ _Noreturn void ds_server_fail(const char *sentence);
 uint32_t ds_server_cap(const char *name, const char *otherwise);
 /** Remember the next client's notification; false when there are too many. */
 bool ds_server_add(struct ds_server *s, uint32_t notification);
+
+/** Say to the log that a client is left out, and why: "has ..." */
+void ds_server_leave_out(const struct arg_entry *ring, const char *why);
 
 /** One turn: `word` is what woke the server. Sets in *signals the bits of clients that have news; true when there is more to do at once. */
 typedef bool ds_server_turn(void *arg, uint64_t word, uint64_t *signals);

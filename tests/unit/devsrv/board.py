@@ -60,9 +60,15 @@ def build_server_board(folder: Path) -> Path:
     return compile_program(folder, "board_server", [*own, main, *rest, *LIB, *LINK])
 
 
+def build_serial_fuzz(folder: Path) -> Path:
+    """Hostile rings, state and frames against the link core."""
+    return compile_program(folder, "fuzz", [HERE / "fuzz.c", HERE / "lives.c", *LIB, *LINK], "-O2")
+
+
 def build_sharers(folder: Path) -> Path:
     """Hostile and killed runs of the block and the net server's cores."""
-    return compile_program(folder, "sharers", [HERE / "sharers.c", *(ROOT / "devsrv" / name for name in SHARED)])
+    sources = [HERE / "sharers.c", HERE / "lives.c", *(ROOT / "devsrv" / name for name in SHARED)]
+    return compile_program(folder, "sharers", sources)
 
 
 def build_terminal(folder: Path) -> Path:
@@ -80,7 +86,7 @@ def build_console(folder: Path) -> Path:
     """The whole console server under hostile clients."""
     sources = [ROOT / "devsrv/console" / name for name in ("keyboard.c", "i8042.c", "shot.c", *DRAWING)]
     lib = [ROOT / "devsrv/lib" / name for name in ("ring.c", "screen.c")]
-    return compile_program(folder, "console_run", [HERE / "console_run.c", *sources, *lib])
+    return compile_program(folder, "console_run", [HERE / "console_run.c", HERE / "lives.c", *sources, *lib])
 
 
 def build_frame(folder: Path) -> Path:

@@ -1,44 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The whole console server against a hostile client, a hostile keyboard controller and a hostile screen: console_run CASES SEED text|frame.
+ * The whole console server: console_run WHAT CASES SEED.
  *
- * One client writes anything into its ring's page and data; the controller says anything at all; with a frame, a guest says anything of its screen. A good client beside them writes numbered lines: each must be shown as it was written.
- * Now and then the server starts anew, and what was shown is still there. All shared memory lies on the heap in its exact size, and both sanitizers watch.
+ *   text      beside a hostile client and a hostile keyboard controller, on a display in text mode
+ *   frame     the same on a frame, and a guest says anything of its screen
+ *   raced     as frame, with a hostile client whose memory another processor writes all the while
+ *   killed    ended after any instruction and started anew, under two clients whose terminals must show each byte once
+ *
+ * A hostile client writes anything into its ring's page and data; the controller says anything at all. A good client beside them writes numbered lines: each must be shown as it was
+ * written. Now and then the server starts anew, and what was shown is still there. All shared memory ends before a guard page, and both sanitizers watch. A case that fails is run again
+ * alone by its number as SEED with CASES 1.
  */
+#define _GNU_SOURCE
+#include "lives.h"
+
+#include "devsrv/ring.h"
+
+static void consume_or_end(struct ds_ring *ring, uint32_t count);
+
 #define main console_main
+#define ds_ring_consume consume_or_end
 #include "../../../devsrv/console/main.c"
 #undef main
+#undef ds_ring_consume
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-enum { RING_BYTES = 4096 + 32768 + 4096, ROUNDS = 12, BAD = 0, GOOD = 1, KEYS = 2, TASK_BYTES = 64 };
+enum { OUT_BYTES = 32768, IN_BYTES = 4096, RING_BYTES = DS_RING_DATA + OUT_BYTES + IN_BYTES, ROUNDS = 12, BAD = 0, GOOD = 1, KEYS = 2, TASK_BYTES = 64, SCRIBBLES = 2000, TEXT_MAX = 3000 };
 
-static uint64_t random_state, lines, restarts, keys;
+static uint64_t lines, restarts, keys, left_out, *scribbles;
 static struct arg_entry entries[16];
 static unsigned entry_count;
-static uint8_t *rings[3], states[TASK_BYTES + 1], *screen;
+static uint8_t *rings[3], *states, *screen;
 static struct ds_shot *shot;
 static uint16_t registers[16] = {0xb0c5}, selected;
 static struct console console;
-static struct ds_ring_pair good;
-
-static uint32_t chance(uint32_t below)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 20) % below;
-}
-
-static void check(bool is_good, const char *what)
-{
-    if (!is_good) {
-        fprintf(stderr, "console_run: %s\n", what);
-        abort();
-    }
-}
+static struct ds_ring_pair good, other;
+static bool has_keys = true; /* the controller says anything; else nothing */
 
 /* ---- the board: arguments, kernel, ports ---- */
 
@@ -98,6 +102,11 @@ _Noreturn void ds_server_fail(const char *sentence)
     abort();
 }
 
+void ds_server_leave_out(const struct arg_entry *ring, const char *why)
+{
+    check(strcmp((const char *)ring->name, "bad") == 0, why);
+}
+
 void ds_server_open(struct ds_server *s)
 {
     *s = (struct ds_server){0};
@@ -125,7 +134,7 @@ uint8_t port_read8(uint16_t port)
 {
     check(port == 0x60 || port == 0x64, "a port that is not the server's was read");
     keys += port == 0x60;
-    return (uint8_t)chance(256);
+    return has_keys ? (uint8_t)chance(256) : 0;
 }
 
 void port_write8(uint16_t port, uint8_t byte)
@@ -159,32 +168,34 @@ static void entry_add(enum arg_kind kind, const char *name, const void *at, uint
 
 static void frame_make(void)
 {
-    rings[KEYS] = calloc(1, RING_BYTES);
-    check(ds_ring_format(rings[KEYS], RING_BYTES, 4096), "the ring has no layout");
+    rings[KEYS] = memory_map_end(RING_BYTES);
+    check(ds_ring_format(rings[KEYS], RING_BYTES, IN_BYTES), "the ring has no layout");
     entry_add(ARG_KIND_RING, "keys", rings[KEYS], RING_BYTES, 2 | DS_TERMINAL_KEYBOARD);
-    screen = calloc(1, DS_SCREEN_BYTES);
+    screen = memory_map_end(DS_SCREEN_BYTES);
     entry_add(ARG_KIND_MEMORY, "screen2", screen, DS_SCREEN_BYTES, 0);
     entry_add(ARG_KIND_TEXT, "2", "bad/screen", 10, 1);
-    entry_add(ARG_KIND_MEMORY, "frame", calloc(1, FRAME_BYTES), FRAME_BYTES, 0);
+    entry_add(ARG_KIND_MEMORY, "frame", memory_map_end(FRAME_BYTES), FRAME_BYTES, 0);
     states[SYS_STATES_FRAME] = 1;
 }
 
 static void board_make(void)
 {
-    uint8_t *terminals = calloc(2, SHOWN_BYTES);
+    uint8_t *terminals = memory_map_end(2 * SHOWN_BYTES);
+    states = memory_map_end(SYS_STATES_FRAME + 1);
+    scribbles = memory_map(sizeof *scribbles);
     for (unsigned n = 0; n < 2; n++) {
-        rings[n] = calloc(1, RING_BYTES);
-        check(ds_ring_format(rings[n], RING_BYTES, 4096), "the ring has no layout");
+        rings[n] = memory_map_end(RING_BYTES);
+        check(ds_ring_format(rings[n], RING_BYTES, IN_BYTES), "the ring has no layout");
         entry_add(ARG_KIND_RING, n ? "good" : "bad", rings[n], RING_BYTES, n | DS_TERMINAL_HEARS);
     }
     entry_add(ARG_KIND_TEXT, "0", "bad", 3, 1);
     entry_add(ARG_KIND_TEXT, "1", "good", 4, 2);
-    entry_add(ARG_KIND_MEMORY, "display", calloc(1, VGA_BYTES), VGA_BYTES, 0);
-    entry_add(ARG_KIND_MEMORY, "states", states, sizeof states, 0);
+    entry_add(ARG_KIND_MEMORY, "display", memory_map_end(VGA_BYTES), VGA_BYTES, 0);
+    entry_add(ARG_KIND_MEMORY, "states", states, SYS_STATES_FRAME + 1, 0);
     entry_add(ARG_KIND_MEMORY, "terminals", terminals, 2 * SHOWN_BYTES, 0);
-    shot = calloc(1, sizeof *shot);
+    shot = memory_map_end(sizeof *shot);
     entry_add(ARG_KIND_MEMORY, "shot", shot, sizeof *shot, 0);
-    check(ds_ring_open_client(&good, rings[GOOD], RING_BYTES), "the ring cannot be opened");
+    check(ds_ring_open_client(&good, rings[GOOD], RING_BYTES) && ds_ring_open_client(&other, rings[BAD], RING_BYTES), "a ring cannot be opened");
 }
 
 static void server_start(void)
@@ -195,17 +206,24 @@ static void server_start(void)
 
 /* ---- cases ---- */
 
+static const char *piece_draw(void)
+{
+    static const char pieces[][12] = {"\033[",      "\033]P",     "\033[999;999H", "\033[9999L", "\033[?6h", "\033[5;2r", "\xf0\x9f",  "\033#8", "\033[38;5;", "\n\n\n\n", "\033[c",
+                                      "\0337\0338",  "\033[4h",   "\033[4l",      "\033[3@",    "\033[7P",  "\033[2M",   "\033[3;9r", "\033[r", "\033M",     "\xe6\x97\xa5", "\033[1;31m", "\033[H"};
+    return pieces[chance(sizeof pieces / sizeof *pieces)];
+}
+
 static void scribble(void)
 {
     struct ds_ring_page *page = (struct ds_ring_page *)(void *)rings[BAD];
-    static const char pieces[][12] = {"\033[", "\033]P", "\033[999;999H", "\033[9999L", "\033[?6h", "\033[5;2r", "\xf0\x9f", "\033#8", "\033[38;5;", "\n\n\n\n", "\033[c", "\0337\0338"};
+    static const uint32_t odd[] = {0, 1, 0x7fffffff, 0x80000000, 0xffffffff, OUT_BYTES, OUT_BYTES + 1};
     for (unsigned i = chance(400); i; i--) {
-        const char *piece = pieces[chance(sizeof pieces / sizeof *pieces)];
-        uint8_t *to = rings[BAD] + DS_RING_DATA + chance(32768 - 12);
+        const char *piece = piece_draw();
+        uint8_t *to = rings[BAD] + DS_RING_DATA + chance(OUT_BYTES - 12);
         memcpy(to, piece, strlen(piece));
         to[-1] = (uint8_t)chance(256);
     }
-    page->out_producer.at = chance(3) ? page->out_consumer.at + chance(40000) : (uint32_t)random_state;
+    page->out_producer.at = chance(3) ? page->out_consumer.at + chance(40000) : chance(2) ? page->out_consumer.at + odd[chance(sizeof odd / sizeof *odd)] : (uint32_t)random_state;
     if (chance(4) == 0) {
         page->in_consumer.at = (uint32_t)random_state;
         page->out_bytes = (uint32_t)random_state; /* after the server read it */
@@ -231,7 +249,7 @@ static void scribble(void)
 
 static bool is_shown(const char *text)
 {
-    const struct terminal *t = &shown(&console, GOOD)->terminal;
+    const struct terminal *t = terminal_of(&console, GOOD);
     const struct terminal_cell *cells = terminal_row(t, t->pen.row ? t->pen.row - 1 : 0, 0);
     for (unsigned i = 0; text[i]; i++) {
         if (cells[i].code != (uint32_t)text[i]) {
@@ -255,13 +273,11 @@ static void round_run(void)
     }
     check(is_shown(text), "the good client's line is not shown");
     if (chance(8) == 0) {
-        struct ds_ring_page *page = (struct ds_ring_page *)(void *)rings[BAD];
-        page->out_bytes = 32768; /* root's layout, which a start reads */
-        page = (struct ds_ring_page *)(void *)rings[KEYS];
-        if (page) {
-            page->out_bytes = 32768;
+        if (chance(4)) { /* as root does; else the client was quicker */
+            ds_ring_format(rings[BAD], RING_BYTES, IN_BYTES);
         }
         server_start();
+        left_out += console.client[BAD].is_out;
         restarts++;
         check(is_shown(text), "what was shown is gone after a start");
     }
@@ -270,22 +286,160 @@ static void round_run(void)
     }
 }
 
-int main(int count, char **words)
+static void hostile(void)
 {
-    unsigned cases = count > 1 ? (unsigned)atoi(words[1]) : 1;
-    uint64_t seed = count > 2 ? (uint64_t)atoll(words[2]) : 1;
-    board_make();
-    if (count > 3 && strcmp(words[3], "frame") == 0) {
-        frame_make();
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        round_run();
     }
-    random_state = 88172645463325252ull + seed;
-    server_start();
-    for (unsigned n = 0; n < cases; n++) {
-        random_state = (88172645463325252ull + seed + n) * 0x9e3779b97f4a7c15ull | 1;
-        for (unsigned i = 0; i < ROUNDS; i++) {
-            round_run();
+}
+
+/* Another processor spoils what the server reads, as fast as it can, until the server was seen at work for a while. */
+static void raced(void)
+{
+    *scribbles = 0;
+    pid_t scribbler = fork();
+    if (scribbler == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;) {
+            scribble();
+            __atomic_fetch_add(scribbles, 1, __ATOMIC_RELAXED);
         }
     }
-    printf("%u cases %llu lines %llu restarts %llu keys\n", cases, (unsigned long long)lines, (unsigned long long)restarts, (unsigned long long)keys);
+    while (__atomic_load_n(scribbles, __ATOMIC_RELAXED) < SCRIBBLES) {
+        round_run();
+    }
+    kill(scribbler, SIGKILL);
+    waitpid(scribbler, NULL, 0);
+}
+
+/* ---- a server that is killed ---- */
+
+static uint8_t text[2][TEXT_MAX * ROUNDS]; /* all that a client wrote */
+static uint32_t text_bytes[2];
+
+/* Text and functions that move what is there, and none that hides what came before. */
+static void text_add(struct ds_ring_pair *client, unsigned n)
+{
+    static const char pieces[][10] = {"\033[4h", "\033[4l", "\033[3@", "\033[2P", "\033[M", "\033[2L", "\033[3;9r", "\033[r", "\033M", "\xe6\x97\xa5", "\xe6\x97", "\033[1;31m", "\033[m", "\b", "\r\n", "\r\n", "\033[6n"};
+    uint8_t bytes[TEXT_MAX];
+    uint32_t count = 0;
+    for (unsigned i = 20 + chance(60); i; i--) {
+        const char *piece = pieces[chance(sizeof pieces / sizeof *pieces)];
+        memcpy(bytes + count, piece, strlen(piece));
+        count += (uint32_t)strlen(piece);
+        for (unsigned k = chance(20); k; k--) {
+            bytes[count++] = (uint8_t)('a' + chance(26));
+        }
+    }
+    check(ds_ring_write(&client->out, bytes, count) == count, "a client's ring is full");
+    memcpy(text[n] + text_bytes[n], bytes, count);
+    text_bytes[n] += count;
+}
+
+static bool may_end; /* this process is a life that may end at the narrowest place: shown, and not consumed */
+
+static void consume_or_end(struct ds_ring *ring, uint32_t count)
+{
+    if (may_end && chance(30) == 0) {
+        _exit(0);
+    }
+    ds_ring_consume(ring, count);
+}
+
+static void life_open(void)
+{
+    may_end = true;
+    server_start();
+}
+
+static uint64_t life_turns(void)
+{
+    uint64_t signals = 0;
+    for (bool is_more = true; is_more;) {
+        is_more = console_turn(&console, 0, &signals);
+    }
+    return 0;
+}
+
+static void nothing(void)
+{
+}
+
+static uint64_t life_whole(void)
+{
+    server_start();
+    return life_turns();
+}
+
+/* As one terminal shows all of the text that no server was killed under. */
+static void text_check(unsigned n)
+{
+    static struct terminal alone;
+    static struct terminal_cell cells[CELLS];
+    const struct terminal *t = terminal_of(&console, n);
+    terminal_open(&alone, cells, t->columns, t->rows, t->lines - t->rows);
+    for (uint32_t at = 0; at < text_bytes[n];) {
+        at += (uint32_t)terminal_write(&alone, text[n] + at, text_bytes[n] - at);
+    }
+    check(alone.history == t->history && alone.pen.column == t->pen.column && alone.pen.row == t->pen.row && alone.bells == t->bells, "a terminal is not where its text leads");
+    for (unsigned row = 0; row < t->rows; row++) {
+        for (unsigned back = 0; back <= t->history; back += t->rows) {
+            check(memcmp(terminal_row(&alone, row, back), terminal_row(t, row, back), t->columns * sizeof *cells) == 0, "a terminal shows a byte twice, or not");
+        }
+    }
+    lines += alone.history + t->rows;
+}
+
+static void killed(void)
+{
+    memset(shown(&console, BAD), 0, SHOWN_BYTES);
+    memset(shown(&console, GOOD), 0, SHOWN_BYTES);
+    text_bytes[BAD] = text_bytes[GOOD] = 0;
+    has_keys = false;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        text_add(&other, BAD);
+        text_add(&good, GOOD);
+        for (unsigned k = 1 + chance(3); k; k--) {
+            if (chance(4)) {
+                life_run(life_open, life_turns, steps_draw(chance(2) ? 3000 : 30000));
+            } else {
+                life_run(nothing, life_whole, steps_draw(60000));
+            }
+            restarts++;
+        }
+        server_start(); /* finishes what the last life began */
+        life_turns();
+        text_check(BAD);
+        text_check(GOOD);
+    }
+}
+
+int main(int count, char **words)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } kinds[] = {{"text", hostile}, {"frame", hostile}, {"raced", raced}, {"killed", killed}};
+    void (*run)(void) = NULL;
+    for (unsigned i = 0; count == 4 && i < sizeof kinds / sizeof *kinds; i++) {
+        run = strcmp(words[1], kinds[i].name) == 0 ? kinds[i].run : run;
+    }
+    if (!run) {
+        fprintf(stderr, "usage: console_run text|frame|raced|killed CASES SEED\n");
+        return 2;
+    }
+    uint64_t cases = strtoull(words[2], NULL, 0), seed = strtoull(words[3], NULL, 0);
+    board_make();
+    if (strcmp(words[1], "frame") == 0 || run == raced) {
+        frame_make();
+    }
+    server_start();
+    for (uint64_t n = 0; n < cases; n++) {
+        fprintf(stderr, "%llu\r", (unsigned long long)(seed + n));
+        random_state = (seed + n + 1) * 0x9e3779b97f4a7c15;
+        run();
+    }
+    printf("%llu cases, %llu lines, %llu restarts, %llu keys, %llu kills, %llu left\n", (unsigned long long)cases, (unsigned long long)lines, (unsigned long long)restarts,
+           (unsigned long long)keys, (unsigned long long)kills, (unsigned long long)left_out);
     return 0;
 }

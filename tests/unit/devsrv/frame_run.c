@@ -34,7 +34,8 @@ static int show_text(void)
     size_t count = fread(bytes, 1, sizeof bytes, stdin);
     struct terminal_cell *cells = calloc(terminal_cells(FRAME_COLUMNS, FRAME_ROWS - 1, 100), sizeof *cells);
     terminal_open(&terminal, cells, FRAME_COLUMNS, FRAME_ROWS - 1, 100);
-    terminal_write(&terminal, bytes, count);
+    for (size_t at = 0; at < count;)
+        at += terminal_write(&terminal, bytes + at, count - at);
     for (unsigned row = 0; row < FRAME_ROWS - 1; row++)
         display_row(&display, &terminal, row, 0);
     display_cursor(&display, terminal.is_cursor_shown, terminal.pen.column, terminal.pen.row);

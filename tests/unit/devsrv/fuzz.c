@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hostile clients, state and wire against the link core: fuzz CASES SEED.
+ * Hostile clients, state and wire against the link core: fuzz hostile|raced CASES SEED. Raced: another processor writes the rings' pages all the while.
  *
  * Every ring and the state lie between guard pages, both sanitizers watch, and each call's answer is held to its bounds. Frames carry good CRCs, so that
  * what lies behind the check is reached. A case that fails is run again alone by its number as SEED with CASES 1.
@@ -9,49 +9,27 @@
 #include "devsrv/cobs.h"
 #include "devsrv/crc32.h"
 #include "link.h"
+#include "lives.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-enum { PAGE = 4096, RINGS = 5, OUT_BYTES = 4096, IN_BYTES = 2048, RING_BYTES = DS_RING_DATA + OUT_BYTES + IN_BYTES, CALLS = 24 };
+enum { SCRIBBLES = 200000, RINGS = 5, OUT_BYTES = 4096, IN_BYTES = 2048, RING_BYTES = DS_RING_DATA + OUT_BYTES + IN_BYTES, CALLS = 24 };
 
-static uint64_t random_state;
+static uint64_t *scribbles;
 static uint8_t *ring[RINGS], *state_page;
 static struct ds_link link_core;
 static uint32_t frames_taken, bytes_sent, opened;
-
-static uint32_t chance(uint32_t below)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 20) % below;
-}
 
 static uint32_t odd_number(void)
 {
     static const uint32_t odd[] = {0, 1, 2, 511, 512, 1023, 1024, 1025, 2048, 4095, 4096, 4097, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff};
     return chance(2) ? odd[chance(sizeof odd / sizeof odd[0])] : (uint32_t)(random_state >> 11);
-}
-
-static uint8_t *memory_map(size_t bytes)
-{
-    size_t whole = (bytes + PAGE - 1) / PAGE * PAGE;
-    uint8_t *all = mmap(NULL, whole + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (all == MAP_FAILED || mprotect(all + PAGE, whole, PROT_READ | PROT_WRITE) != 0) {
-        abort();
-    }
-    return all + PAGE;
-}
-
-static void check(bool is_good, const char *what)
-{
-    if (!is_good) {
-        fprintf(stderr, "fuzz: %s\n", what);
-        abort();
-    }
 }
 
 static void spoil_ring(uint8_t *memory)
@@ -198,20 +176,42 @@ static void one_case(uint64_t seed)
     }
 }
 
+static void raced_case(uint64_t seed)
+{
+    random_state = (seed + 1) * 0x9e3779b97f4a7c15;
+    *scribbles = 0;
+    pid_t scribbler = fork();
+    if (scribbler == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;) {
+            (chance(2) ? spoil_ring : nudge_ring)(ring[chance(RINGS)]);
+            __atomic_fetch_add(scribbles, 1, __ATOMIC_RELAXED);
+        }
+    }
+    while (__atomic_load_n(scribbles, __ATOMIC_RELAXED) < SCRIBBLES) {
+        one_case(random_state);
+    }
+    kill(scribbler, SIGKILL);
+    waitpid(scribbler, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: fuzz CASES SEED\n");
+    bool is_raced = argc == 4 && strcmp(argv[1], "raced") == 0;
+    if (argc != 4 || (!is_raced && strcmp(argv[1], "hostile") != 0)) {
+        fprintf(stderr, "usage: fuzz hostile|raced CASES SEED\n");
         return 2;
     }
+    scribbles = memory_map(sizeof *scribbles);
     for (unsigned i = 0; i < RINGS; i++) {
         ring[i] = memory_map(RING_BYTES);
     }
     state_page = memory_map(PAGE);
-    uint64_t cases = strtoull(argv[1], NULL, 0), seed = strtoull(argv[2], NULL, 0);
+    uint64_t cases = strtoull(argv[2], NULL, 0), seed = strtoull(argv[3], NULL, 0);
     for (uint64_t i = 0; i < cases; i++) {
-        one_case(seed + i);
+        fprintf(stderr, "%llu\r", (unsigned long long)(seed + i));
+        (is_raced ? raced_case : one_case)(seed + i);
     }
-    printf("%u frames taken, %u bytes sent, %u rings opened\n", frames_taken, bytes_sent, opened);
+    printf("%llu cases, %u frames taken, %u bytes sent, %u rings opened\n", (unsigned long long)cases, frames_taken, bytes_sent, opened);
     return 0;
 }

@@ -13,6 +13,7 @@
  */
 #define _GNU_SOURCE
 #include "disk.h"
+#include "lives.h"
 #include "switch.h"
 
 #include <stdio.h>
@@ -20,78 +21,17 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, SECTORS = 256, AREAS = 3, AREA_BYTES = SECTORS * DS_BLOCK_SECTOR, HOSTILE = 0, READER = 1, GOOD = 2, ROUNDS = 16, SCRIBBLES = 20000, RACED_TURNS = 200 };
+enum { SECTORS = 256, AREAS = 3, AREA_BYTES = SECTORS * DS_BLOCK_SECTOR, HOSTILE = 0, READER = 1, GOOD = 2, ROUNDS = 16, SCRIBBLES = 20000, RACED_TURNS = 200 };
 
-static uint64_t *scribbles, random_state, served, refused, kills, handed_on;
-
-static uint32_t chance(uint32_t below)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 20) % below;
-}
+static uint64_t *scribbles, served, refused, handed_on;
 
 static uint32_t odd_number(void)
 {
     static const uint32_t odd[] = {0, 1, 2, 3, 4, 7, 8, 9, 64, 65, 127, 128, 129, 255, 256, 257, 1518, 1519, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
     return chance(4) ? odd[chance(sizeof odd / sizeof odd[0])] : (uint32_t)(random_state >> 11);
-}
-
-static void check(bool is_good, const char *what)
-{
-    if (!is_good) {
-        fprintf(stderr, "sharers: %s\n", what);
-        abort();
-    }
-}
-
-/* Shared with processes that are killed. */
-static void *memory_map(uint64_t bytes)
-{
-    uint64_t whole = (bytes + PAGE - 1) / PAGE * PAGE;
-    uint8_t *all = mmap(NULL, whole + 2 * PAGE, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    check(all != MAP_FAILED && mprotect(all + PAGE, whole, PROT_READ | PROT_WRITE) == 0, "no memory");
-    return all + PAGE;
-}
-
-/* A server's life in a process of its own, which is killed after so many instructions of its turns (opening writes nothing that is shared); 0: it lives to its end. */
-static void life_run(void (*open)(void), uint64_t (*turns)(void), uint32_t steps)
-{
-    pid_t child = fork();
-    if (child == 0) {
-        open();
-        if (steps) {
-            ptrace(PTRACE_TRACEME, 0, 0, 0);
-            raise(SIGSTOP);
-        }
-        turns();
-        _exit(0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    for (uint32_t i = 0; i < steps && WIFSTOPPED(status); i++) {
-        check(i == 0 || WSTOPSIG(status) == SIGTRAP, "the server got a signal");
-        ptrace(PTRACE_SINGLESTEP, child, 0, 0);
-        waitpid(child, &status, 0);
-    }
-    if (WIFSTOPPED(status)) {
-        kill(child, SIGKILL);
-        waitpid(child, &status, 0);
-        kills++;
-    } else {
-        check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the server failed");
-    }
-}
-
-static uint32_t steps_draw(void)
-{
-    uint32_t most = chance(2) ? 1000 : 6000;
-    return chance(5) ? 1 + chance(most) : 0;
 }
 
 /*
@@ -305,7 +245,7 @@ static void disk_killed(void)
         for (unsigned k = chance(4); k < DS_BLOCK_TAGS; k++) {
             good_ask(&b);
         }
-        life_run(disk_server_open, disk_server_turns, steps_draw());
+        life_run(disk_server_open, disk_server_turns, steps_draw(chance(2) ? 1000 : 6000));
         good_answers(&b);
         if (chance(8) == 0) { /* the client is started anew as well: it waits for what it asked before */
             life_run(disk_server_open, disk_server_turns, 0);
@@ -469,11 +409,13 @@ static void net_killed(void)
         for (unsigned k = chance(3); k < 3; k++) {
             numbered_send(net, sent++);
         }
-        life_run(net_server_open, net_server_turns, steps_draw());
+        life_run(net_server_open, net_server_turns, steps_draw(chance(2) ? 1000 : 6000));
         numbered_receive(net, &next);
     }
-    life_run(net_server_open, net_server_turns, 0);
-    numbered_receive(net, &next);
+    for (uint32_t underway = DS_NET_ENTRIES; underway; underway = ds_queue_underway(&net[SENDER].out)) { /* one life takes some turns only */
+        life_run(net_server_open, net_server_turns, 0);
+        numbered_receive(net, &next);
+    }
     check(next == sent, "a frame was lost with the server");
 }
 

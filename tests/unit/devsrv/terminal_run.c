@@ -3,7 +3,7 @@
  * A terminal (devsrv/console/terminal.h) behind the pipe of board.py's Board: each op is a letter, two numbers and bytes; each answer a length and bytes.
  *
  *   o  a = columns | rows << 16, b = history   open one; one byte: whether it could be. Its cells are a heap block of exactly their size.
- *   w  bytes                                   write them
+ *   w  a = bytes of a first attempt, bytes     write them
  *   v  a = lines back                          column, row, history, flags, bells (u32 each), then the cells of all rows
  *   a  a = room                                take the answer
  *   c  a = number                              a colour
@@ -40,8 +40,13 @@ static void check(void)
     hold(t.saved.row < t.rows && t.saved.column < t.columns, "the saved cursor left the screen");
     hold(t.region_top <= t.region_bottom && t.region_bottom < t.rows, "the region is not on the screen");
     hold(t.top < t.lines && t.history <= t.lines - t.rows, "the history is longer than its memory");
+    for (unsigned i = 0; i < t.lines + TERMINAL_SPARES; i++) {
+        for (unsigned k = 0; k < i; k++) {
+            hold(t.line[i] < t.lines + TERMINAL_SPARES && t.line[i] != t.line[k], "two places of the ring have one line");
+        }
+    }
     hold(t.answer_bytes <= sizeof t.answer, "the answer is longer than its memory");
-    for (unsigned i = 0; i < t.lines * t.columns; i++) {
+    for (unsigned i = 0; i < (t.lines + TERMINAL_SPARES) * t.columns; i++) {
         uint32_t code = t.cells[i].code;
         hold(code == 0 || (code >= ' ' && (code < 0x7f || code > 0x9f) && (code < 0xd800 || code > 0xdfff) && code <= 0x10ffff), "a cell holds no character");
     }
@@ -76,6 +81,17 @@ static void view(uint32_t back)
     fflush(stdout);
 }
 
+/* Write once; with `first`, a write of so many bytes at most comes before it and is taken back, as when the server ended in the middle. */
+static uint32_t write_some(const uint8_t *bytes, uint32_t count, uint32_t first)
+{
+    struct terminal kept = t;
+    terminal_write(&t, bytes, first < count ? first : count);
+    t = kept;
+    uint32_t taken = (uint32_t)terminal_write(&t, bytes, count);
+    hold(taken > 0 && taken <= count, "a write took nothing, or more than there is");
+    return taken;
+}
+
 static void op(char what, uint32_t a, uint32_t b, const uint8_t *bytes, uint32_t count)
 {
     uint8_t taken[TERMINAL_ANSWER_BYTES];
@@ -83,8 +99,10 @@ static void op(char what, uint32_t a, uint32_t b, const uint8_t *bytes, uint32_t
     switch (what) {
     case 'o': open_one(a, b); break;
     case 'w':
-        terminal_write(&t, bytes, count);
-        check();
+        for (uint32_t taken = 0; taken < count;) {
+            taken += write_some(bytes + taken, count - taken, a);
+            check();
+        }
         answer("", 0);
         break;
     case 'v': view(a); break;

@@ -13,18 +13,40 @@ import pytest
 from l4vm import font
 from tests.unit.devsrv.board import build_console, build_frame
 
-CASES = {"text": 2000, "frame": 100}  # a frame has hundreds of times as much to draw
+CASES, RACED, KILLED = 2000, 3, 2
 
 
-@pytest.mark.parametrize("display", CASES)
-def test_hostile_client_keyboard_and_screen_leave_a_good_client_its_terminal(tmp_path: Path, display: str) -> None:
-    program, cases = build_console(tmp_path), CASES[display]
-    done = subprocess.run([program, str(cases), "1", display], capture_output=True, text=True, timeout=300)
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole console server, under both sanitizers."""
+    return build_console(tmp_path_factory.mktemp("console"))
+
+
+def run(program: Path, what: str, cases: int) -> dict[str, int]:
+    done = subprocess.run([program, what, str(cases), "1"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     counts = {name: int(number) for number, name in re.findall(r"(\d+) (\w+)", done.stdout)}
     assert counts["cases"] == cases
-    assert counts["lines"] == 12 * cases
-    assert min(counts["restarts"], counts["keys"]) > cases
+    return counts
+
+
+@pytest.mark.parametrize("display", ["text", pytest.param("frame", marks=pytest.mark.slow)])
+def test_hostile_client_keyboard_and_screen_leave_a_good_client_its_terminal(program: Path, display: str) -> None:
+    counts = run(program, display, CASES)
+    assert counts["lines"] == 12 * CASES
+    assert min(counts["restarts"], counts["keys"]) > CASES
+    assert counts["left"] > CASES // 10, "a ring whose layout was spoiled costs its own client only"
+
+
+def test_memory_that_changes_while_it_is_read_leaves_a_good_client_its_terminal(program: Path) -> None:
+    counts = run(program, "raced", RACED)
+    assert min(counts["lines"], counts["restarts"]) > RACED
+
+
+@pytest.mark.slow
+def test_console_server_that_is_killed_anywhere_shows_each_byte_once(program: Path) -> None:
+    counts = run(program, "killed", KILLED)
+    assert counts["kills"] > 4 * KILLED
 
 
 WIDTH, HEIGHT = 1024, 768

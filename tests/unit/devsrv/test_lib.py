@@ -12,7 +12,7 @@ import pytest
 from cobs import cobs
 
 from l4vm.formats import args, link, system_table
-from tests.unit.devsrv.board import HERE, LIB, LINK, ROOT, Board, Wire, compile_program, usual
+from tests.unit.devsrv.board import HERE, LIB, ROOT, Board, Wire, build_serial_fuzz, compile_program, usual
 
 REFUSED = 3
 
@@ -171,10 +171,15 @@ def test_exit_tells_root_its_code(check: Path, exit_code: int) -> None:
 
 
 def test_hostile_rings_state_and_frames_stay_inside(tmp_path: Path) -> None:
-    fuzz = compile_program(tmp_path, "fuzz", [HERE / "fuzz.c", *LIB, *LINK], "-O2")
-    done = subprocess.run([fuzz, "20000", "1"], stdout=subprocess.PIPE, timeout=120, check=True)
-    frames, sent, opened = (int(word) for word in done.stdout.split() if word.isdigit())
+    fuzz = build_serial_fuzz(tmp_path)
+    done = subprocess.run([fuzz, "hostile", "20000", "1"], stdout=subprocess.PIPE, timeout=120, check=True)
+    cases, frames, sent, opened = (int(word) for word in done.stdout.split() if word.isdigit())
+    assert cases == 20_000
     assert frames > 50_000 and sent > 1_000_000 and opened > 90_000
+    done = subprocess.run([fuzz, "raced", "3", "1"], stdout=subprocess.PIPE, timeout=120, check=True)
+    cases, frames, sent, opened = (int(word) for word in done.stdout.split() if word.isdigit())
+    assert cases == 3
+    assert min(frames, sent, opened) > 100
 
 
 def test_server_without_a_uart_says_so_and_ends(programs: dict[str, Path], capfd: pytest.CaptureFixture[str]) -> None:

@@ -505,6 +505,34 @@ def test_indices_that_make_no_sense_are_an_empty_ring_and_a_full_one(board: Boar
     assert [frame.payload for frame in frames_of(board.take())] == [b"others go on"]
 
 
+ODD = st.one_of(st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 4096, 16384, 16385, 2**31, 2**32 - 1]))
+POKES = st.lists(st.tuples(st.integers(0, 79).map(lambda word: 4 * word), ODD, st.booleans()), max_size=20)
+
+
+@pytest.mark.parametrize("board", ["server"], indirect=True)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pokes=POKES)
+def test_client_that_writes_anything_into_its_page_costs_the_other_channels_nothing(
+    board: Board, pokes: list[tuple[int, int, bool]]
+) -> None:
+    """Now and then the server starts anew, with whatever then lies in the page."""
+    line = opened(board)
+    sent, typed = bytearray(), bytearray()
+    for at, word, is_restart in pokes:
+        board.op("P", board.channels[8], at, word.to_bytes(4, "little"))
+        sent += b"%d good bytes;" % at * 20
+        line.write(2, b"%d good bytes;" % at * 20)
+        typed += b"%x typed;" % word
+        line.session.send(2, b"%x typed;" % word)
+        if is_restart:
+            board.restart()
+        line.step()
+    for _ in range(300):
+        line.step()
+    assert bytes(line.received.get(2, b"")) == bytes(sent)
+    assert bytes(line.got.get(2, b"")) == bytes(typed)
+
+
 @pytest.mark.slow
 def test_server_killed_after_any_instruction_leaves_what_the_protocol_repairs(link_board: Board) -> None:
     """The server runs in a process that is killed after so many instructions of a call."""

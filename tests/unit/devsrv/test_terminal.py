@@ -58,8 +58,8 @@ class Terminal:
         self.columns, self.rows = columns, rows
         return self.board.op("o", columns | rows << 16, history) == b"\1"
 
-    def write(self, data: bytes | str) -> Terminal:
-        self.board.op("w", data=data.encode() if isinstance(data, str) else data)
+    def write(self, data: bytes | str, first: int = 0) -> Terminal:
+        self.board.op("w", first, data=data.encode() if isinstance(data, str) else data)
         return self
 
     def view(self, back: int = 0) -> View:
@@ -307,3 +307,15 @@ def test_bytes_may_be_cut_anywhere(program: Terminal, data: bytes, cut: int) -> 
     assert program.open(10, 4, 3)
     pieces = program.write(data[:cut]).write(data[cut:]).view(), program.answer()
     assert pieces == whole
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=HOSTILE, first=st.integers(1, 100))
+def test_write_that_is_broken_off_and_begun_anew_shows_what_one_shows(
+    program: Terminal, data: bytes, first: int
+) -> None:
+    assert program.open(10, 4, 3)
+    once = program.write(data).view(3), program.view(), program.answer()
+    assert program.open(10, 4, 3)
+    twice = program.write(data, first).view(3), program.view(), program.answer()
+    assert twice == once
