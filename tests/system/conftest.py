@@ -22,7 +22,7 @@ import pytest
 from l4vm.cli.run import board_of, build, tree_root
 from l4vm.console.conversation import Conversation, Ended, Manner, Outcome
 from l4vm.console.logs import Logs
-from l4vm.console.qemu import Boot, Manifest, Qemu, command_line, socket_paths
+from l4vm.console.qemu import Boot, Manifest, Qemu, command_line, line_paths
 from l4vm.console.script import Script, Step, read_send, read_until
 from l4vm.formats import link as wire
 from l4vm.link.connection import ChannelText
@@ -31,6 +31,8 @@ from l4vm.link.lines import Connections
 from l4vm.link.management import Listing
 from l4vm.link.session import Replied
 
+KERNELS_OWN = b"random: crng init done\r\n"
+"""A guest's kernel says it when it comes to it, in the middle of whatever else is said."""
 MODE = os.environ.get("L4VM_MODE", "release")
 ICOUNT_S = 900.0
 
@@ -88,7 +90,7 @@ class Board:
         boot = boot or Boot()
         words = command_line(manifest or self.manifest, boot, path)
         try:
-            with Qemu(words, socket_paths(manifest or self.manifest, path), inbox) as qemu:
+            with Qemu(words, line_paths(manifest or self.manifest, path), inbox) as qemu:
                 manner = Manner(headless=True, timeout_s=timeout_s, preset=boot.preset)
                 talk = Conversation(through(qemu.line), inbox, script, None, logs, manner, qemu.lines[1:])
                 outcome = talk.run()
@@ -106,6 +108,14 @@ class Talk:
         self.text: dict[str, bytes] = {}
         self.replies: dict[int, Replied] = {}
         self.ended = ""
+        self._begun: dict[str, bytes] = {}
+
+    def _heard(self, name: str, data: bytes) -> None:
+        """Add to a channel's text what is not the kernel's own; what may be its beginning waits for the rest."""
+        data = (self._begun.pop(name, b"") + data).replace(KERNELS_OWN, b"")
+        begun = next(n for n in range(len(KERNELS_OWN) - 1, -1, -1) if data.endswith(KERNELS_OWN[:n]))
+        self._begun[name] = data[len(data) - begun :]
+        self.text[name] = self.text.get(name, b"") + data[: len(data) - begun]
 
     def turn(self) -> None:
         """Take what came within 50 ms."""
@@ -118,7 +128,7 @@ class Talk:
         self.connection.tick(time.monotonic())
         for event in self.connection.take_events():
             if isinstance(event, ChannelText):
-                self.text[event.name] = self.text.get(event.name, b"") + event.data
+                self._heard(event.name, event.data)
             elif isinstance(event, Replied):
                 self.replies[event.id] = event
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from l4vm.cli.run import tree_root
-from l4vm.console.qemu import Boot, Manifest, Qemu, command_line, socket_paths
+from l4vm.console.qemu import Boot, Manifest, Qemu, command_line, line_paths
 from l4vm.formats import link as wire
 from l4vm.link.line import Inbox
 from l4vm.link.management import realtime_listing, tasks_listing
@@ -65,7 +65,7 @@ def manifest(built: Callable[[str], Manifest], tmp_path_factory: pytest.TempPath
 def two_lines(manifest: Manifest, tmp_path: Path) -> Iterator[Talk]:
     """The board in counted time, its guest at the prompt."""
     inbox, path, boot = Inbox(), str(tmp_path / "line"), Boot(icount=True)
-    with Qemu(command_line(manifest, boot, path), socket_paths(manifest, path), inbox) as qemu:
+    with Qemu(command_line(manifest, boot, path), line_paths(manifest, path), inbox) as qemu:
         talk = Talk(qemu, inbox, boot.preset)
         talk.wait_for("leon0", rb"\n# ", WAIT_S)
         yield talk

@@ -30,7 +30,6 @@ RESTARTS = int(os.environ.get("SHARE_RESTARTS", "5"))
 COPY_BYTES = 1024 * int(os.environ.get("SHARE_COPY_KIB", "1024"))
 PATTERN = bytes((i * i >> 7 ^ i) & 255 for i in range(COPY_BYTES))
 RECIPES = {"leon0": "leon3-linux", "ppc0": "bamboo-linux"}
-KERNELS_OWN = "random: crng init done\n"  # comes when it comes
 MOUNT = "mkdir /both; mount -t ext2 -o ro /dev/vdb /both; mount -t ext2 /dev/vda /mnt"
 WAIT_S = 600.0
 
@@ -81,7 +80,7 @@ def finish(talk: Talk, name: str, behind: int) -> str:
     """Wait until a command ended well; returns what it printed."""
     end = talk.wait_for(name, rb"=done=\r\n", WAIT_S, behind)
     said = talk.text[name][behind:end].decode("ascii", "replace").replace("\r", "")
-    return said.replace(KERNELS_OWN, "").removesuffix("=done=\n")
+    return said.removesuffix("=done=\n")
 
 
 def command(talk: Talk, name: str, line: str) -> str:

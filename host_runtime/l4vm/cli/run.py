@@ -30,7 +30,7 @@ from l4vm.console.conversation import Conversation, Manner, Outcome
 from l4vm.console.door import Door
 from l4vm.console.keys import raw_keyboard
 from l4vm.console.logs import Logs
-from l4vm.console.qemu import Boot, Manifest, Qemu, command_line, socket_paths
+from l4vm.console.qemu import Boot, Manifest, Qemu, command_line, line_paths
 from l4vm.console.screen import Screen
 from l4vm.console.script import Script
 from l4vm.errors import L4vmError, nearest
@@ -198,7 +198,7 @@ def command(
         with tempfile.TemporaryDirectory(prefix="l4vm-") as scratch:
             path = f"{scratch}/line"
             words = command_line(manifest, boot, path)
-            with Door(inbox, image), Qemu(words, socket_paths(manifest, path), inbox) as qemu:
+            with Door(inbox, image), Qemu(words, line_paths(manifest, path), inbox) as qemu:
                 outcome, talk = hold(Conversation, qemu, inbox, script, logs, manner, quiet)
     finally:
         signal.signal(signal.SIGTERM, previous)

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Boot a built image in qemu-system-x86_64, with its serial port on a unix socket.
+"""Boot a built image in qemu-system-x86_64, with its serial ports on named pipes.
 
 What is here: `Manifest` (what the build says about an image), `command_line`, and `Qemu`, a running
 emulator that is killed when its `with` block ends.
 
-QEMU waits for us on the socket before the board's first instruction, therefore no byte is lost.
-With
-icount the board's clock counts instructions (shift=0: one per nanosecond and TSC tick).
+The pipes are there before QEMU starts, and keep what it writes until we read: no byte is lost, and the board never
+waits for us. With icount its clock counts instructions (shift=0: one per nanosecond and TSC tick).
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from l4vm.console.conversation import Ended
 from l4vm.errors import L4vmError
 from l4vm.exit_codes import ExitCode
 from l4vm.formats.link import PRESET_WINDOW_BYTES
-from l4vm.link.line import Inbox, Line, open_line
+from l4vm.link.line import Inbox, Line, make_pipes, open_line
 
 PROGRAM = "qemu-system-x86_64"
 CONNECT_S = 20.0
@@ -107,17 +106,17 @@ class Boot:
         return PRESET_SESSION if self.icount and not self.disk else 0
 
 
-def socket_paths(manifest: Manifest, first: str) -> list[str]:
-    """Return where QEMU listens for each line of the board; `first` is that of its first line."""
+def line_paths(manifest: Manifest, first: str) -> list[str]:
+    """Return where the pipes of each line of the board lie; `first` is that of its first line."""
     return [first, *(f"{first}.{number}" for number in range(1, len(manifest.lines)))]
 
 
-def command_line(manifest: Manifest, boot: Boot, socket_path: str) -> list[str]:
+def command_line(manifest: Manifest, boot: Boot, line_path: str) -> list[str]:
     """Return QEMU's arguments."""
     words = [PROGRAM, "-accel", "tcg,tb-size=512", "-cpu", manifest.cpu, "-smp", "1"]
     words += ["-m", str(manifest.memory_mib), "-nodefaults", "-vga", "std", "-no-reboot"]
-    for number, path in enumerate(socket_paths(manifest, socket_path)):
-        words += ["-chardev", f"socket,id=line{number},path={path},server=on,wait=on"]
+    for number, path in enumerate(line_paths(manifest, line_path)):
+        words += ["-chardev", f"pipe,id=line{number},path={path}"]
     for uart in range(max(manifest.lines) + 1):  # QEMU's first serial port is the board's first UART
         words += ["-serial", f"chardev:line{manifest.lines.index(uart)}" if uart in manifest.lines else "null"]
     words += ["-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4"]
@@ -160,17 +159,20 @@ class Qemu:
 
     Args:
         words: its command line, from `command_line`.
-        socket_path: of its serial line, or of each of them, in the order of `socket_paths`.
+        line_path: of its serial line, or of each of them, in the order of `line_paths`.
         inbox: gets the line's items, and `Ended` when QEMU ends.
     """
 
-    def __init__(self, words: Sequence[str], socket_path: str | Sequence[str], inbox: Inbox) -> None:
+    def __init__(self, words: Sequence[str], line_path: str | Sequence[str], inbox: Inbox) -> None:
         if shutil.which(words[0]) is None:
             raise L4vmError(
                 f"{words[0]} is not installed",
                 "install the Debian package qemu-system-x86, or let ./kit do it",
                 ExitCode.ENVIRONMENT,
             )
+        paths = [line_path] if isinstance(line_path, str) else line_path
+        for path in paths:
+            make_pipes(path)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as QEMU
         self._process = subprocess.Popen(
             words,
@@ -181,7 +183,6 @@ class Qemu:
             preexec_fn=_die_with_parent,
         )
         try:
-            paths = [socket_path] if isinstance(socket_path, str) else socket_path
             self.lines = [self._connect(path, inbox, number) for number, path in enumerate(paths)]
             self.line = self.lines[0]
         except BaseException:
@@ -196,11 +197,11 @@ class Qemu:
         return self._stderr.read().decode("utf-8", "replace")
 
     def _connect(self, path: str, inbox: Inbox, number: int) -> Line:
-        """Open QEMU's socket as soon as it is there."""
+        """Open a line's pipes as soon as QEMU has them."""
         deadline = time.monotonic() + CONNECT_S
         while True:
             try:
-                return open_line(f"unix:{path}", inbox, number=number)
+                return open_line(f"pipe:{path}", inbox, number=number)
             except L4vmError:
                 code = self._process.poll()
                 if code is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Byte lines to a board: any pyserial URL, or a unix socket such as QEMU's.
+"""Byte lines to a board: any pyserial URL, a unix socket, or a pair of named pipes such as QEMU's.
 
 What is here: `open_line`, which gives a `Line`. A line has a thread of its own that reads and puts
 `Received` and `Closed` into a queue; `write` never blocks for long.
@@ -11,7 +11,10 @@ items in one thread. A closed line is opened again by a new `open_line`.
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import queue
+import select
 import socket
 import threading
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ from l4vm.errors import L4vmError
 READ_BYTES = 4096
 UNSENT_LIMIT = 65536
 """A peer that reads nothing may leave so many bytes waiting; what comes later is dropped."""
+PIPE_BYTES = 1 << 20
 ENVIRONMENT = 3
 
 Inbox = queue.SimpleQueue[object]
@@ -91,6 +95,68 @@ class SocketLine:
         self._socket.close()
 
 
+def make_pipes(path: str) -> None:
+    """Make the named pipes PATH.in and PATH.out of a `PipeLine`, before the other side starts."""
+    for end in ("in", "out"):
+        os.mkfifo(f"{path}.{end}")
+
+
+class PipeLine:
+    """A line over two named pipes; the other side reads PATH.in and writes PATH.out.
+
+    A pipe holds what is written to it byte for byte. A unix socket holds about 250 pieces, so that an emulated UART,
+    which writes single bytes, had to wait for whoever reads, and counted time with it.
+    """
+
+    def __init__(self, path: str, inbox: Inbox, number: int = 0) -> None:
+        self._inbox, self._number = inbox, number
+        self._unsent = b""
+        self._from = os.open(f"{path}.out", os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            self._to = os.open(f"{path}.in", os.O_WRONLY | os.O_NONBLOCK)  # fails while nobody has it open
+        except OSError:
+            os.close(self._from)
+            raise
+        with contextlib.suppress(OSError):  # else it has its usual 64 KiB
+            fcntl.fcntl(self._from, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._end, self._wake = os.pipe()
+        self._reader = threading.Thread(target=self._read, name="line", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        reason = "the other side closed the line"
+        wait = select.poll()
+        wait.register(self._from, select.POLLIN)
+        wait.register(self._end, select.POLLIN)
+        try:
+            while all(fd != self._end for fd, _ in wait.poll()) and (data := os.read(self._from, READ_BYTES)):
+                self._inbox.put(Received(data, self._number))
+        except OSError as bad:
+            reason = str(bad)
+        self._inbox.put(Closed(reason))
+
+    def write(self, data: bytes) -> None:
+        """Send what the pipe takes now and keep the rest for the next call."""
+        if len(self._unsent) < UNSENT_LIMIT:
+            self._unsent += data
+        try:
+            sent = os.write(self._to, self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._unsent, sent = b"", 0
+        self._unsent = self._unsent[sent:]
+
+    def close(self) -> None:
+        """End the reader and close the pipes."""
+        if self._wake >= 0:
+            os.close(self._wake)
+            self._reader.join()
+            for fd in (self._end, self._from, self._to):
+                os.close(fd)
+            self._wake = -1
+
+
 class SerialLine:
     """A line over whatever pyserial can open."""
 
@@ -127,7 +193,7 @@ def open_line(url: str, inbox: Inbox, baud: int = 115200, number: int = 0) -> Li
     """Open a line by its URL.
 
     Args:
-        url: `unix:PATH`, or what pyserial takes (/dev/ttyUSB0, socket://HOST:PORT, rfc2217://...).
+        url: `unix:PATH`, `pipe:PATH`, or what pyserial takes (/dev/ttyUSB0, socket://HOST:PORT, rfc2217://...).
         inbox: where the line's items go.
         baud: bits per second of a real port.
         number: of the line, when a board has several; what is received bears it.
@@ -144,6 +210,8 @@ def open_line(url: str, inbox: Inbox, baud: int = 115200, number: int = 0) -> Li
                 sock.close()
                 raise
             return SocketLine(sock, inbox, number)
+        if url.startswith("pipe:"):
+            return PipeLine(url.removeprefix("pipe:"), inbox, number)
         port = serial.serial_for_url(url, baudrate=baud, timeout=0.1, write_timeout=1.0)
         return SerialLine(port, inbox, number)
     except (OSError, ValueError, serial.SerialException) as bad:

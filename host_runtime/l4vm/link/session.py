@@ -31,7 +31,7 @@ LONGEST_WAIT_S = 1.0
 MASK = 0xFFFFFFFF
 SILENT_BYTES = wire.PRESET_WINDOW_BYTES * 3 // 4
 """A session that was opened before the board started is silent until a channel has so much unacknowledged."""
-PRESET_S = 20.0
+PRESET_S = 120.0
 """No word of such a session for so long: the board did not take it, say HELLO."""
 
 

@@ -258,6 +258,6 @@ def test_a_silent_session_acknowledges_before_a_ring_is_full() -> None:
 
 def test_a_board_that_did_not_take_the_session_is_greeted() -> None:
     line = Wire(BoardModel(boot_id=7), [], preset=True)
-    for _ in range(1000):
+    for _ in range(3000):
         line.step()
     assert line.session.state is State.OPEN
