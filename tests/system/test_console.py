@@ -2,18 +2,21 @@
 """The image screens: terminals on the board's display, and keys that reach the visible guest only.
 
 The display is read through QEMU's monitor: text from the picture through the font, a guest's own screen through the
-glyphs that the guest drew, and in text mode the characters from the display's memory.
+glyphs that the guest drew, and in text mode the characters from the display's memory. CONSOLE_RESTARTS=100 is the
+long form:
+
+    CONSOLE_RESTARTS=100 ./kit pytest -q tests/system/test_console.py -k again_and_again
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -25,10 +28,12 @@ from l4vm.exit_codes import ExitCode
 from l4vm.formats import link as wire
 from l4vm.link.line import Inbox
 from tests.guests.glyphs import ALPHABET, cells_of, learn, read
-from tests.system.conftest import ICOUNT_S, Board, Talk
+from tests.system.conftest import ICOUNT_S, KERNELS_OWN, Board, Talk
 from tests.system.test_demo import assert_real_time_held
+from tests.system.test_share import assert_no_deadline_was_missed, finish, restarts, start
 
 PROMPT_S = 300.0
+RESTARTS = int(os.environ.get("CONSOLE_RESTARTS", "5"))
 COLUMNS, ROWS = 80, 25  # of text mode
 WIDTH, HEIGHT = 1024, 768  # of the frame
 LOG, RT, GUEST, OTHER, SCREEN, OTHER_SCREEN = (f"alt-f{n}" for n in range(1, 7))
@@ -87,7 +92,9 @@ class Monitor:
                 for x in range(0, WIDTH, font.WIDTH):
                     at, corner = (y * WIDTH + x) * 3, (top * WIDTH + x) * 3
                     cell, back = pixels[at : at + font.WIDTH * 3], pixels[corner : corner + 3]
-                    line.append(sum(0x80 >> n for n in range(font.WIDTH) if cell[n * 3 : n * 3 + 3] != back))
+                    is_blank = cell == back * font.WIDTH
+                    ones = () if is_blank else (n for n in range(font.WIDTH) if cell[n * 3 : n * 3 + 3] != back)
+                    line.append(sum(0x80 >> n for n in ones))
                 lines.append(bytes(line))
             rows.append(font.load().text(lines).rstrip())
         return rows
@@ -109,12 +116,13 @@ class Monitor:
 
 
 @contextlib.contextmanager
-def running(manifest: Manifest, folder: Path) -> Iterator[tuple[Talk, Monitor]]:
+def running(manifest: Manifest, folder: Path, boot: Boot | None = None) -> Iterator[tuple[Talk, Monitor]]:
     """The image screens with its guests at their prompts, and the monitor."""
+    boot = boot or Boot()
     inbox, path, line = Inbox(), folder / "monitor", str(folder / "line")
     manifest = replace(manifest, extra=(*manifest.extra, "-monitor", f"unix:{path},server=on,wait=off"))
-    with Qemu(command_line(manifest, Boot(), line), line, inbox) as qemu:
-        talk = Talk(qemu, inbox)
+    with Qemu(command_line(manifest, boot, line), line, inbox) as qemu:
+        talk = Talk(qemu, inbox, boot.preset)
         for guest in ("leon0", "ppc0"):  # the kernel has a last word when it has found the keyboard
             talk.wait_for(guest, rb"(?s)# .*input: AT Raw", PROMPT_S)
             say(talk, guest, "")
@@ -130,6 +138,21 @@ def board(
     """The image screens on the board's usual display; the tests find it as the one before left it."""
     with running(built("screens"), tmp_path_factory.mktemp("console")) as both:
         yield both
+
+
+def learned(talk: Talk, monitor: Monitor, guest: str) -> dict[bytes, str]:
+    """Have a guest write every character on its visible screen; return their shapes once the picture stands still."""
+
+    def is_whole() -> bool:
+        first = monitor.guest_cells()
+        with contextlib.suppress(AssertionError):
+            learn(first)
+            return monitor.guest_cells() == first
+        return False
+
+    say(talk, guest, SHOW.format(ALPHABET.replace("\\", r"\\").replace("'", r"'\''")))
+    talk.wait(is_whole, 60.0, "the alphabet on the screen")
+    return learn(monitor.guest_cells())
 
 
 def say(talk: Talk, guest: str, line: str) -> None:
@@ -176,9 +199,9 @@ def test_a_server_that_starts_anew_shows_what_was_there_and_takes_keys(board: tu
     monitor.type("uname -m\n")
     talk.wait(lambda: monitor.rows()[-3:-1] == ["sparc", "#"], 60.0, "the prompt on the display")
     rows = monitor.rows()[:-1]
+    log = len(talk.text["log"])
     assert talk.task("console", wire.TaskAction.RESTART) is wire.ReplyStatus.OK
-    wait_for_row(talk, monitor, r"console: started anew")  # the log's terminal is the first that it shows
-    monitor.command(f"sendkey {GUEST}")
+    talk.wait_for("log", rb"console: started anew", 60.0, log)
     talk.wait(lambda: monitor.rows()[:-1] == rows, 60.0, "what was shown")
     seen = len(talk.text["leon0"])
     monitor.type("uname -r\n")
@@ -194,9 +217,7 @@ def test_a_visible_guests_screen_is_on_the_display_and_hears_the_keys(
 ) -> None:
     talk, monitor = board
     monitor.command(f"sendkey {screen}")
-    say(talk, guest, SHOW.format(ALPHABET.replace("\\", r"\\").replace("'", r"'\''")))
-    talk.wait(lambda: len(set(chain(*monitor.guest_cells()))) > len(ALPHABET), 60.0, "the alphabet on the screen")
-    shapes = learn(monitor.guest_cells())
+    shapes = learned(talk, monitor, guest)
     say(talk, guest, SHOW.format("seen on the board"))
     talk.wait(lambda: read(monitor.guest_cells(), shapes)[0] == "seen on the board", 60.0, "the guest's text")
     before = talk.text[other], talk.text[guest]
@@ -251,6 +272,58 @@ def test_a_display_without_a_frame_shows_terminals_as_text(built: Callable[[str]
         monitor.command(f"sendkey {GUEST}")
         monitor.type("uname -m\n")
         talk.wait(lambda: "sparc" in monitor.text_rows(), 60.0, "the answer on the display")
+
+
+def history(talk: Talk, monitor: Monitor) -> list[str]:
+    """Return the visible terminal's lines, those of its history too, by looking back half a screen at a time."""
+    lines, step = monitor.rows()[:-1], (HEIGHT // font.HEIGHT - 1) // 2
+    for page in range(1, 100):
+        shown = f" -{page * step} lines"
+        monitor.command("sendkey shift-pgup")
+        with contextlib.suppress(AssertionError):
+            talk.wait(lambda wanted=shown: wanted in monitor.rows()[-1], 5.0, shown)
+        rows = monitor.rows()
+        back = int(re.search(r" -(\d+) lines$", rows[-1])[1])
+        lines = rows[: back - (page - 1) * step] + lines
+        if back != page * step:
+            return lines
+    raise AssertionError("the history has no end")
+
+
+def test_console_server_that_is_ended_again_and_again_loses_no_byte_and_no_key(
+    built: Callable[[str], Manifest], tmp_path: Path
+) -> None:
+    """Guests write to their terminals and draw on their screens meanwhile, and keys go to the visible screen."""
+    count = 30 * (RESTARTS + 8)
+    loop = f"i=0; while [ $i -lt {count} ]; do echo line $i of the count; i=$(($i+1)); done"
+    with running(built("screens"), tmp_path, Boot(icount=True)) as (talk, monitor):
+        shapes: dict[str, dict[bytes, str]] = {}
+        for guest, screen in (("leon0", SCREEN), ("ppc0", OTHER_SCREEN)):
+            monitor.command(f"sendkey {screen}")
+            shapes[guest] = learned(talk, monitor, guest)
+            monitor.type("clear\n")
+        began = {guest: start(talk, guest, loop) for guest in shapes}
+        for number in range(RESTARTS):
+            guest, screen = (("leon0", SCREEN), ("ppc0", OTHER_SCREEN))[number % 2]
+            for name, behind in began.items():
+                talk.wait_for(name, rb"line %d of" % (30 * number), PROMPT_S, behind)
+            monitor.command(f"sendkey {screen}")
+            monitor.type(f"echo {number}-seen\n")
+            assert talk.task("console", wire.TaskAction.RESTART) is wire.ReplyStatus.OK
+            typed = f"{number}-seen"
+            talk.wait(lambda s=shapes[guest], t=typed: t in read(monitor.guest_cells(), s), PROMPT_S, typed)
+        expected = [f"line {n} of the count" for n in range(count)]
+        for name, behind in began.items():
+            assert finish(talk, name, behind).split("\n") == [*expected, ""], "a byte was lost, or came twice"
+        for name, key in (("leon0", GUEST), ("ppc0", OTHER)):
+            monitor.command(f"sendkey {key}")
+            wait_for_row(talk, monitor, f"^line {count - 1} of the count$")
+            text = "\n".join(history(talk, monitor)).replace(KERNELS_OWN.decode().replace("\r", ""), "")
+            lines = [line for line in text.split("\n") if line.startswith("line ")]
+            assert lines == expected[-len(lines) :], f"{name}'s terminal shows a line twice, or not:\n{text}"
+            assert len(lines) > 200
+        assert restarts(talk, "console") == RESTARTS
+        assert_no_deadline_was_missed(talk)
 
 
 def test_no_deadline_is_missed_while_terminals_are_drawn(built: Callable[[str], Manifest], tmp_path: Path) -> None:
