@@ -116,6 +116,39 @@ static uint8_t key_of_set_2(uint8_t code, bool is_extended)
     return KEY_NONE;
 }
 
+static uint8_t set_2_of_key(uint8_t key)
+{
+    for (unsigned i = 0; i < OTHERS; i++) {
+        if (others[i].set1 == key) {
+            return others[i].set2;
+        }
+    }
+    for (unsigned i = 0; i < CHARACTERS; i++) {
+        if (characters[i].set1 == key) {
+            return characters[i].set2;
+        }
+    }
+    return 0;
+}
+
+unsigned keyboard_set_2(const uint8_t *codes, unsigned count, uint8_t bytes[KEYBOARD_BYTES])
+{
+    unsigned at = 0;
+    uint8_t last = codes[count - 1], prefix = count > 1 ? codes[0] : 0;
+    uint8_t code = set_2_of_key((uint8_t)((last & ~BIT_7) | (prefix == PREFIX ? BIT_7 : 0)));
+    if (!code) {
+        return 0;
+    }
+    if (prefix) {
+        bytes[at++] = prefix;
+    }
+    if (last & BIT_7) {
+        bytes[at++] = RELEASE_2;
+    }
+    bytes[at++] = code;
+    return at;
+}
+
 static void byte_add(struct keyboard_event *event, uint8_t byte)
 {
     event->action = KEYBOARD_WRITE;

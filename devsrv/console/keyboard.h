@@ -54,5 +54,7 @@ struct keyboard {
 void keyboard_open(struct keyboard *k, enum keyboard_set set, enum keyboard_layout layout);
 /** Take a byte from it; modes: enum keyboard_mode of the visible terminal. */
 struct keyboard_event keyboard_take(struct keyboard *k, uint8_t byte, unsigned modes);
+/** What a keyboard sends in set 2 for a whole code of set 1 (a prefix or none, and a code); returns the bytes, none for a key that is not known here. */
+unsigned keyboard_set_2(const uint8_t *codes, unsigned count, uint8_t bytes[KEYBOARD_BYTES]);
 
 #endif

@@ -233,18 +233,21 @@ static void look_back(struct console *c, int lines)
     all_dirty(c);
 }
 
-/* The codes of a key, once they are complete, are a screen's unless they switched. */
+/* The codes of a key, once they are complete, are a screen's unless they switched; guests' keyboards know set 2 alone. */
 static void hold(struct console *c, uint8_t byte, bool has_switched, unsigned place, uint64_t *signals)
 {
     enum { EXTENDED = 0xe0, PAUSE = 0xe1, RELEASE = 0xf0 };
+    bool is_set_2 = c->kept->keyboard.set == KEYBOARD_SET_2;
     if (c->kept->held_count < HELD_BYTES) {
         c->kept->held[c->kept->held_count++] = byte;
     }
-    if (byte == EXTENDED || byte == PAUSE || byte == RELEASE) {
+    if (byte == EXTENDED || byte == PAUSE || (is_set_2 && byte == RELEASE)) {
         return;
     }
     if (is_screen(c, place) && !has_switched) {
-        tell(c, place, c->kept->held, c->kept->held_count, signals);
+        uint8_t bytes[KEYBOARD_BYTES];
+        unsigned count = is_set_2 ? 0 : keyboard_set_2(c->kept->held, c->kept->held_count, bytes);
+        tell(c, place, is_set_2 ? c->kept->held : bytes, is_set_2 ? c->kept->held_count : count, signals);
     }
     c->kept->held_count = 0;
 }
@@ -556,9 +559,10 @@ static void keys_open(struct console *c)
 {
     struct kept *kept = c->kept;
     if (!kept->has_controller) {
-        keyboard_open(&kept->keyboard, KEYBOARD_SET_2, ds_args_value("layout", 0) == KEYBOARD_JP ? KEYBOARD_JP : KEYBOARD_US);
+        bool is_translated = false, has_controller = i8042_open(&is_translated);
+        keyboard_open(&kept->keyboard, is_translated ? KEYBOARD_SET_1 : KEYBOARD_SET_2, ds_args_value("layout", 0) == KEYBOARD_JP ? KEYBOARD_JP : KEYBOARD_US);
         kept->held_count = 0;
-        kept->has_controller = i8042_open();
+        kept->has_controller = has_controller;
     }
     if (!kept->has_controller) {
         ds_log("the keyboard controller does not answer; terminals are shown, keys are not taken");

@@ -270,8 +270,16 @@ def test_a_display_without_a_frame_shows_terminals_as_text(built: Callable[[str]
         row = r"^ F1 log .F2 rt .F3 leon0 .F4 ppc0$"
         talk.wait(lambda: any(re.search(row, text) for text in monitor.text_rows()), 60.0, row)
         monitor.command(f"sendkey {GUEST}")
+        before = {guest: talk.text[guest] for guest in ("leon0", "ppc0")}
         monitor.type("uname -m\n")
         talk.wait(lambda: "sparc" in monitor.text_rows(), 60.0, "the answer on the display")
+        talk.wait_for("leon0", rb"uname -m\r\nsparc\r\n# $", 60.0, len(before["leon0"]))
+        assert talk.text["ppc0"] == before["ppc0"], "keys went to a guest that is not shown"
+        monitor.command("sendkey alt-right")
+        before["leon0"] = talk.text["leon0"]
+        monitor.type("uname -m\n")
+        talk.wait(lambda: "ppc" in monitor.text_rows(), 60.0, "the answer on the display")
+        assert talk.text["leon0"] == before["leon0"], "keys went to a guest that is not shown"
 
 
 def history(talk: Talk, monitor: Monitor) -> list[str]:

@@ -5,6 +5,7 @@
  *   text      beside a hostile client and a hostile keyboard controller, on a display in text mode
  *   frame     the same on a frame, and a guest says anything of its screen
  *   raced     as frame, with a hostile client whose memory another processor writes all the while
+ *   keys      by a keyboard that works, behind a controller that works; CASES is the set of its codes, SEED the layout
  *   killed    ended after any instruction and started anew, under two clients whose terminals must show each byte once
  *
  * A hostile client writes anything into its ring's page and data; the controller says anything at all. A good client beside them writes numbered lines: each must be shown as it was
@@ -73,10 +74,11 @@ enum k_status l4_clock(uint64_t *ns, uint64_t *ticks, uint64_t *hz)
     return K_OK;
 }
 
+static uint64_t layout;
+
 uint64_t ds_args_value(const char *name, uint64_t otherwise)
 {
-    (void)name;
-    return otherwise;
+    return strcmp(name, "layout") == 0 ? layout : otherwise;
 }
 
 const char *ds_args_text(const char *name)
@@ -130,8 +132,76 @@ void ds_server_run(const struct ds_server *s, uint64_t word, ds_server_turn *tur
     abort();
 }
 
+/* A controller and a keyboard that work. Codes that are pressed while the keyboard is off wait. */
+static struct {
+    bool is_there, is_stuck, is_mode_due, is_leds_due, is_off; /* stuck: translation cannot be switched off */
+    uint8_t mode, leds, out[64], waiting[64];
+    unsigned count, waits;
+} pc;
+
+static void pc_out(uint8_t byte)
+{
+    check(pc.count < sizeof pc.out, "nobody reads the controller");
+    pc.out[pc.count++] = byte;
+}
+
+static void pc_press(const char *codes, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (pc.is_off) {
+            pc.waiting[pc.waits++] = (uint8_t)codes[i];
+        } else {
+            pc_out((uint8_t)codes[i]);
+        }
+    }
+}
+
+static uint8_t pc_read(uint16_t port)
+{
+    if (port == 0x64) {
+        return pc.count > 0;
+    }
+    uint8_t byte = pc.out[0];
+    memmove(pc.out, pc.out + 1, pc.count -= pc.count > 0);
+    return byte;
+}
+
+static void pc_command(uint8_t byte)
+{
+    pc.is_mode_due = byte == 0x60;
+    switch (byte) {
+    case 0x20: pc_out(pc.mode); break;
+    case 0xad: pc.is_off = true; break;
+    case 0xae:
+        pc.is_off = false;
+        pc_press((const char *)pc.waiting, pc.waits);
+        pc.waits = 0;
+        break;
+    default: check(byte == 0x60 || byte == 0xa7, "a command that is none");
+    }
+}
+
+static void pc_data(uint8_t byte)
+{
+    if (pc.is_mode_due) {
+        pc.mode = byte | (pc.is_stuck ? 0x40 : 0);
+        pc.is_mode_due = false;
+        return;
+    }
+    if (pc.is_leds_due) {
+        pc.leds = byte;
+    } else {
+        check(byte == 0xed, "a command that the keyboard does not know");
+    }
+    pc.is_leds_due = !pc.is_leds_due;
+    pc_out(0xfa);
+}
+
 uint8_t port_read8(uint16_t port)
 {
+    if (pc.is_there) {
+        return pc_read(port);
+    }
     check(port == 0x60 || port == 0x64, "a port that is not the server's was read");
     keys += port == 0x60;
     return has_keys ? (uint8_t)chance(256) : 0;
@@ -139,7 +209,10 @@ uint8_t port_read8(uint16_t port)
 
 void port_write8(uint16_t port, uint8_t byte)
 {
-    (void)byte;
+    if (pc.is_there && port <= 0x64) {
+        (port == 0x64 ? pc_command : pc_data)(byte);
+        return;
+    }
     check(port == 0x60 || port == 0x64 || port == 0x3d4 || port == 0x3d5, "a port that is not the server's was written");
 }
 
@@ -414,22 +487,108 @@ static void killed(void)
     }
 }
 
+/* ---- keys ---- */
+
+struct pressed {
+    const char *set1, *set2; /* codes of a key that is pressed and released, or of several */
+    unsigned count1, count2;
+};
+#define PRESSED(set1, set2) ((struct pressed){set1, set2, sizeof set1 - 1, sizeof set2 - 1})
+#define KEY_A PRESSED("\x1e\x9e", "\x1c\xf0\x1c")
+#define KEY_UP PRESSED("\xe0\x48\xe0\xc8", "\xe0\x75\xe0\xf0\x75")
+#define KEY_PRINT_SCREEN PRESSED("\xe0\x37\xe0\xb7", "\xe0\x7c\xe0\xf0\x7c")
+#define KEY_PAUSE PRESSED("\xe1\x1d\x45\xe1\x9d\xc5", "\xe1\x14\x77\xe1\xf0\x14\xf0\x77")
+#define KEY_CAPS PRESSED("\x3a\xba", "\x58\xf0\x58")
+#define SHIFT_2 PRESSED("\x2a\x03\x83\xaa", "\x12\x1e\xf0\x1e\xf0\x12")
+#define ALT_F2 PRESSED("\x38\x3c\xbc\xb8", "\x11\x06\xf0\x06\xf0\x11")
+#define ALT_RIGHT PRESSED("\x38\xe0\x4d\xe0\xcd\xb8", "\x11\xe0\x74\xe0\xf0\x74\xf0\x11")
+
+static void press(struct pressed p)
+{
+    uint64_t signals = 0;
+    pc_press(pc.is_stuck ? p.set1 : p.set2, pc.is_stuck ? p.count1 : p.count2);
+    while (console_turn(&console, WAKE_IRQ, &signals)) {
+    }
+}
+
+/* What a client got since it was asked last, held to what it must be. */
+static void got(struct ds_ring_pair *client, const char *bytes, unsigned count)
+{
+    uint8_t all[256];
+    uint32_t had = ds_ring_read(&client->in, all, sizeof all);
+    keys += had;
+    if (had != count || memcmp(all, bytes, count) != 0) {
+        fprintf(stderr, "%u bytes for %u:", had, count);
+        for (unsigned i = 0; i < had; i++) {
+            fprintf(stderr, " %02x", all[i]);
+        }
+        check(false, ": a key wrote something else");
+    }
+}
+
+#define GOT(client, text) got(client, text, sizeof text - 1)
+
+static void keys_check(unsigned set)
+{
+    static struct ds_ring_pair screen_keys;
+    memset(shown(&console, 0), 0, SHOWN_BYTES);
+    pc.is_there = true;
+    pc.is_stuck = set == 1;
+    pc.mode = 0x70;
+    pc_out(0x55); /* what firmware left */
+    check(ds_ring_open_client(&screen_keys, rings[KEYS], RING_BYTES), "the ring cannot be opened");
+    server_start();
+    check(!pc.is_off && (pc.mode & 0x71) == (set == 1 ? 0x61 : 0x21) && pc.count == 0, "the controller is not set up");
+    press(KEY_A);
+    GOT(&other, "a");
+    press(ALT_F2);
+    press(KEY_UP);
+    press(SHIFT_2);
+    got(&good, layout == KEYBOARD_JP ? "\033[A\"" : "\033[A@", 4);
+    press(KEY_CAPS);
+    check(pc.leds == KEYBOARD_LED_CAPS, "the keyboard does not show its lock");
+    server_start(); /* locks and place stay */
+    press(KEY_A);
+    GOT(&good, "A");
+    press(ALT_RIGHT);
+    check(console.visible == KEYS, "the screen is not the place to the right");
+    GOT(&screen_keys, "\xe0\xf0\x74\xf0\x11"); /* both were pressed before it was visible, and are let go there */
+    press(KEY_A);
+    press(KEY_UP);
+    press(KEY_PRINT_SCREEN);
+    press(KEY_PAUSE);
+    GOT(&screen_keys, "\x1c\xf0\x1c\xe0\x75\xe0\xf0\x75\xe0\x7c\xe0\xf0\x7c\xe1\x14\x77\xe1\xf0\x14\xf0\x77");
+    press(ALT_F2);
+    press(KEY_CAPS);
+    check(pc.leds == 0, "the keyboard shows a lock that is off");
+    GOT(&good, "");
+    GOT(&other, "");
+    printf("set %u, %llu bytes\n", set, (unsigned long long)keys);
+}
+
 int main(int count, char **words)
 {
     static const struct {
         const char *name;
         void (*run)(void);
-    } kinds[] = {{"text", hostile}, {"frame", hostile}, {"raced", raced}, {"killed", killed}};
+    } kinds[] = {{"text", hostile}, {"frame", hostile}, {"raced", raced}, {"killed", killed}, {"keys", hostile}};
     void (*run)(void) = NULL;
     for (unsigned i = 0; count == 4 && i < sizeof kinds / sizeof *kinds; i++) {
         run = strcmp(words[1], kinds[i].name) == 0 ? kinds[i].run : run;
     }
     if (!run) {
-        fprintf(stderr, "usage: console_run text|frame|raced|killed CASES SEED\n");
+        fprintf(stderr, "usage: console_run text|frame|raced|killed|keys CASES SEED\n");
         return 2;
     }
     uint64_t cases = strtoull(words[2], NULL, 0), seed = strtoull(words[3], NULL, 0);
     board_make();
+    if (strcmp(words[1], "keys") == 0) {
+        layout = seed;
+        frame_make();
+        server_start();
+        keys_check((unsigned)cases);
+        return 0;
+    }
     if (strcmp(words[1], "frame") == 0 || run == raced) {
         frame_make();
     }

@@ -43,6 +43,8 @@ int main(void)
         }
         if (what == 'o') {
             keyboard_open(&k, head[0], head[1]);
+        } else if (what == 'c') {
+            count = keyboard_set_2(bytes, head[2], out);
         } else {
             count = take_all(head[0], bytes, head[2], out);
         }

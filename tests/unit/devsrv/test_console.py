@@ -43,6 +43,15 @@ def test_memory_that_changes_while_it_is_read_leaves_a_good_client_its_terminal(
     assert min(counts["lines"], counts["restarts"]) > RACED
 
 
+@pytest.mark.parametrize("layout", [0, 1], ids=["us", "jp"])
+@pytest.mark.parametrize("code_set", [1, 2])
+def test_keys_reach_the_visible_place_in_either_code_set(program: Path, code_set: int, layout: int) -> None:
+    """Set 1 is that of a controller whose translation cannot be switched off; a guest's keyboard has set 2 always."""
+    done = subprocess.run([program, "keys", str(code_set), str(layout)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.startswith(f"set {code_set}, ")
+
+
 @pytest.mark.slow
 def test_console_server_that_is_killed_anywhere_shows_each_byte_once(program: Path) -> None:
     counts = run(program, "killed", KILLED)

@@ -107,6 +107,16 @@ def test_key_is_for_the_console(keyboard: Keyboard, code_set: int, keys: str, ac
     assert keyboard.events(chord(keys, code_set)) == [(action, number, 0, b"")]
 
 
+@pytest.mark.parametrize("key", MAKE)
+def test_code_of_set_1_is_that_of_set_2_for_a_guest(keyboard: Keyboard, key: str) -> None:
+    assert keyboard.board.op("c", data=make(key, 0)) == make(key, 1)
+    assert keyboard.board.op("c", data=release(key, 0)) == release(key, 1)
+
+
+def test_code_of_no_key_is_none_for_a_guest(keyboard: Keyboard) -> None:
+    assert keyboard.board.op("c", data=b"\xe0\x2a") == b""
+
+
 @pytest.mark.parametrize("code_set", [0, 1])
 def test_locks_toggle_once_while_they_repeat(keyboard: Keyboard, code_set: int) -> None:
     keyboard.open(code_set)
