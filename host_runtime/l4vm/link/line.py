@@ -18,6 +18,7 @@ import select
 import socket
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import serial
@@ -96,8 +97,9 @@ class SocketLine:
 
 
 def make_pipes(path: str) -> None:
-    """Make the named pipes PATH.in and PATH.out of a `PipeLine`, before the other side starts."""
+    """Make the named pipes PATH.in and PATH.out of a `PipeLine` before the other side starts; older ones go."""
     for end in ("in", "out"):
+        Path(f"{path}.{end}").unlink(missing_ok=True)
         os.mkfifo(f"{path}.{end}")
 
 
