@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.fuzz import test_random_words
-from tests.fuzz.comparisons import EngineFuzz, FuzzError, UnicornFuzz
+from tests.fuzz.comparisons import EngineFuzz, FuzzError, LoopFuzz, UnicornFuzz
 from tests.fuzz.guest import FuzzGuest
 from tests.fuzz.guests import GUESTS
 from tests.fuzz.oracle import BATCH
@@ -73,6 +73,22 @@ def _mac(seed: int, insns: int) -> str:
     return f"mac bamboo: {number} programs, {fuzz.insns} instructions, both engines and exact numbers agree"
 
 
+def _loops(guest: FuzzGuest, seed: int, insns: int) -> str:
+    fuzz, number = LoopFuzz(guest, seed), 0
+    try:
+        while fuzz.insns < insns:
+            fuzz.case(number)
+            number += 1
+    finally:
+        fuzz.close()
+    names = ("regions", "region_homes", "faults", "interrupts", "direct_made", "direct_faults", "smc_stores", "mmio")
+    deeds = ", ".join(f"{fuzz.deeds[name]} {name}" for name in names)
+    return (
+        f"loops {guest.machine}: {fuzz.programs} programs, {fuzz.insns} instructions, "
+        f"{100 * fuzz.compiled // fuzz.insns} % of them compiled, both engines agree; {deeds}"
+    )
+
+
 def _random_words(guest: test_random_words.Guest, seed: int, insns: int) -> str:
     done = cases = 0
     while done < insns:
@@ -110,6 +126,7 @@ DEVICES: dict[str, tuple[Callable[[Path], Path], Runs]] = {
 COMPARISONS: dict[str, Callable[[int, int], str]] = {
     **{f"straight-{guest.machine}": functools.partial(_straight, guest) for guest in GUESTS},
     **{f"anything-{guest.machine}": functools.partial(_anything, guest) for guest in GUESTS},
+    **{f"loops-{guest.machine}": functools.partial(_loops, guest) for guest in GUESTS},
     **{f"random-words-{g.machine}": functools.partial(_random_words, g) for g in test_random_words.GUESTS.values()},
     "mac-bamboo": _mac,
     **{name: functools.partial(_cases, name, *what) for name, what in DEVICES.items()},

@@ -163,3 +163,64 @@ class UnicornFuzz:
                 self._fail(index, program, "; ".join(wrong))
             self.compared += 1
             self.insns += len(program.words)
+
+
+class LoopFuzz:
+    """Interpreter against blocks and regions on loops, in slices. A case of some programs has its own seed."""
+
+    PROGRAMS = 8
+    SLICES = (1, 3, 50, 300, 700, 700, 2500, 9000)
+
+    def __init__(self, guest: FuzzGuest, seed: int) -> None:
+        self.guest, self.seed = guest, seed
+        self.insns = self.compiled = self.programs = 0
+        self.deeds: Counter[str] = Counter()
+        self.machines: list[Machine] = []
+
+    def close(self) -> None:
+        """Give the machines back."""
+        for machine in self.machines:
+            self.deeds.update(machine.stats() if machine.engine is Engine.BLOCK else {})
+            machine.close()
+        self.machines = []
+
+    def _fresh(self, switches: int) -> None:
+        self.close()
+        for engine in Engine:
+            made = Machine(self.guest.machine, 16, engine, code_mib=1, switches=switches)
+            self.machines.append(made)
+
+    def case(self, number: int) -> None:
+        """Run the programs of a case, one behind the other in the same machines."""
+        rng = random.Random(f"{self.seed} {number}")
+        switches = rng.choice((0, rng.choice(SWITCHES)))
+        self._fresh(switches)
+        for index in range(self.PROGRAMS):
+            program, data = self.guest.loop(rng), rng.randbytes(self.guest.data_bytes)
+            place = f"loops {self.guest.machine}, seed {self.seed}, case {number}, program {index}, switches {switches}"
+            if not self._agree(program, data, [rng.choice(self.SLICES) for _ in range(20)], place):
+                self._fresh(switches)
+        self.close()
+
+    def _agree(self, program: Program, data: bytes, slices: list[int], place: str) -> bool:
+        """Run a program; False when it ended or sleeps, so that the machines are of no more use."""
+        interpreter, block = self.machines
+        for machine in self.machines:
+            self.guest.put(machine, program, data)
+        self.programs += 1
+        before, interpreted = block.insns, block.stats()["insns_interp"]
+        stop = Stop.BUDGET
+        for number, insns in enumerate(slices):
+            offset = block.insns - interpreter.insns
+            stop, other = block.run(insns), interpreter.run(insns)
+            wrong = difference(interpreter, block)
+            at = interpreter.first_ram_difference(block)
+            wrong += [] if at is None else [f"RAM differs at {at:#x}"]
+            if wrong or stop is not other or block.insns - interpreter.insns != offset:
+                facts = f"slice {number} of {slices}: {other.name}, blocks {stop.name}, {block.insns - before} done"
+                raise FuzzError("\n".join([f"{place}, {facts}", *wrong, self.guest.listing(program)]))
+            if stop is not Stop.BUDGET:
+                break
+        self.insns += block.insns - before
+        self.compiled += block.insns - before - (block.stats()["insns_interp"] - interpreted)
+        return stop is Stop.BUDGET

@@ -3,7 +3,8 @@
 
 A program is words with a start state. `anything` draws any instruction word in any state, with trap handlers that go
 on behind what traps. `straight` draws long blocks of arithmetic and memory accesses with forward branches, that neither
-trap nor leave: they are compiled as few long blocks, and an independent implementation can run them too.
+trap nor leave: they are compiled as few long blocks, and an independent implementation can run them too. `loop` draws
+what becomes regions (loops.py).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from l4vm.decode.sample import Sampler
 from l4vm.decode.table import Entry, read
 from tests.decode.disassemble import disassemble
 
+PAGE = 0x1000
 INTERESTING = (0, 1, 2, 3, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7F800000, 0x7F800001, 0x7FC00000, 0x00800000)
 
 
@@ -30,6 +32,12 @@ class Program:
     registers: dict[str, int]
     entries: list[Entry] = field(default_factory=list)
     tables: bytes = b""  # page tables, where the guest has them in memory; empty: the MMU is off
+    at: int = 0  # bytes from the guest's `code`
+
+
+def place(rng: random.Random, words: int) -> int:
+    """Return where a program of so many words shall lie: often across the end of its page."""
+    return PAGE - 4 * rng.randrange(1, words + 1) if rng.random() < 0.4 else 0
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ class FuzzGuest:
     anything: Callable[[random.Random, Sampler, int], Program]
     straight: Callable[[random.Random, Sampler, int], Program]
     straight_entries: Callable[[], list[str]]
+    loop: Callable[[random.Random], Program]
     load: Callable[[Machine, Program], None]  # all but code and data; behind the program the CPU stays
     stay: int  # a branch to itself; a NOP follows it, for a delay slot
     visible: Callable[[Program], dict[str, int]]  # what the emulator is given and asked for
@@ -82,18 +91,18 @@ class FuzzGuest:
 
     def put(self, machine: Machine, program: Program, data: bytes) -> None:
         """Put a program, its data and start state into a machine."""
-        machine.write(self.code, self.code_of([*program.words, *[self.stay, self.nop] * 32]))
+        machine.write(self.code + program.at, self.code_of([*program.words, *[self.stay, self.nop] * 32]))
         machine.write(self.data_start, data)
         self.load(machine, program)
         for name, value in program.registers.items():
             machine[name] = value
-        machine["pc"] = self.code
+        machine["pc"] = self.code + program.at
 
     def listing(self, program: Program) -> str:
         """Return the disassembled program and its start state."""
         table, lines = read(self.table), []
         for index, word in enumerate(program.words):
-            pc = self.code + 4 * index
+            pc = self.code + program.at + 4 * index
             lines.append(f"  {pc:08x}  {word:08x}  {disassemble(table, word, pc)}")
         registers = [f"  {name} = {value:#x}" for name, value in program.registers.items() if self.shown(name)]
         return "\n".join(lines + registers)

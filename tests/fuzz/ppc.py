@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """PowerPC 440 for the fuzz runs: any instruction in both states, handlers that skip what trapped, TLB entries.
 
+Timer interrupts go on where they came. Loops may have a decrementer that interrupts all the time.
+
 A program of any instructions begins with words that write TLB entries and enter the state it is run in; some run with
 debug events on, some of their pages are little-endian, those of the program too. Deviations
 of Unicorn 2.1.4, left out of the comparison: stwcx. fails there when a store of its own came between; what has no
@@ -20,7 +22,8 @@ from typing import Any
 from l4vm.binding.machine import Machine
 from l4vm.decode.sample import Sampler
 from l4vm.decode.table import Entry, read
-from tests.fuzz.guest import INTERESTING, Emulator, FuzzGuest, Program
+from tests.fuzz import loops
+from tests.fuzz.guest import INTERESTING, Emulator, FuzzGuest, Program, place
 
 RAM, CODE, DATA = 0, 0x2000, 0x8000
 TABLE = Path(__file__).parents[2] / "translator/guest/ppc/insn.decode"
@@ -28,6 +31,8 @@ NOP, STAY = 0x60000000, 0x48000000  # ori 0, 0, 0; b .
 VECTORS, VECTOR_BYTES = 16, 0x40
 _PR, _EE, _ME, _CE, _IS, _DS, _FP, _DE = 0x4000, 0x8000, 0x1000, 0x20000, 0x20, 0x10, 0x2000, 0x200
 _IDM, _EVENTS, _LITTLE = 1 << 30, [1 << bit for bit in (0, *range(15, 28))], 0x80
+_TIMERS, _TSR_TIMERS = (10, 11), 0x0C000000  # their vectors, and what they set in TSR
+_DEC, _DECAR, _TSR, _TCR = 22, 54, 336, 340
 _BASES, _INDEX = (3, 4), 5  # r3, r4 point into data, r5 is an offset; straight programs keep these
 _MEMORY = ["LWZ", "LBZ", "LHZ", "LHA", "STW", "STB", "STH"]
 _REVERSED = ["LWBRX", "LHBRX", "STWBRX", "STHBRX"]
@@ -63,6 +68,7 @@ def handlers() -> bytes:
     """Return code for each vector that goes on behind the instruction that trapped; r1 is kept in SPRG0.
 
     The one of debug events clears them: else they would interrupt again.
+    The interrupts of decrementer and fixed interval timer are cleared and go on where they came.
     """
     critical = {0: (58, 51), 12: (58, 51), 15: (58, 51), 1: (570, 38)}  # vector: its return register and opcode
     code = b""
@@ -71,6 +77,8 @@ def handlers() -> bytes:
         words = [mtspr(272, 1), mfspr(1, back), 14 << 26 | 1 << 21 | 1 << 16 | 4, mtspr(back, 1), mfspr(1, 272)]
         if vector == 15:
             words[4:4] = [mfspr(1, 304), mtspr(304, 1)]
+        if vector in _TIMERS:
+            words = [mtspr(272, 1), 15 << 26 | 1 << 21 | _TSR_TIMERS >> 16, mtspr(_TSR, 1), mfspr(1, 272)]
         words.append(19 << 26 | opcode << 1)
         code += struct.pack(">16I", *words, *[NOP] * (16 - len(words)))
     return code
@@ -105,7 +113,7 @@ def _value(rng: random.Random) -> int:
     if pick < 0.4:
         return DATA + rng.randrange(0, 0x1000, 8)
     if pick < 0.6:
-        return rng.choice(INTERESTING)
+        return rng.choice((*INTERESTING, _DEVICES))
     return rng.getrandbits(32) if pick < 0.8 else rng.randrange(0, 256)
 
 
@@ -147,14 +155,14 @@ def _swapped(word: int) -> int:
     return int.from_bytes(word.to_bytes(4, "little"), "big")
 
 
-def _entered(rng: random.Random, msr: int, little: int) -> list[int]:
-    """Return code that writes TLB entries and goes on behind itself with `msr`."""
+def _entered(rng: random.Random, msr: int, little: int, offset: int = 0) -> list[int]:
+    """Return code for `offset` bytes behind CODE that writes TLB entries and goes on behind itself with `msr`."""
     words = []
     for index, *fields in _tlb_entries(rng, little):
         words += load_word(31, index)
         for ws, field in enumerate(fields):
             words += [*load_word(30, field), tlbwe(30, 31, ws)]
-    behind = CODE + 4 * (len(words) + 7)
+    behind = CODE + offset + 4 * (len(words) + 7)
     return [*words, *load_word(30, behind), mtspr(26, 30), *load_word(30, msr), mtspr(27, 30), 19 << 26 | 50 << 1]
 
 
@@ -164,21 +172,23 @@ def anything(rng: random.Random, draw: Sampler, length: int) -> Program:
     words = [draw.word(entry) if rng.random() < 0.98 else rng.getrandbits(32) for entry in entries]
     msr = rng.choice((0, _PR, _PR)) | rng.choice((0, _EE | _CE | _ME)) | rng.choice((0, _FP)) | _ME
     registers = {"msr": _ME} | _registers(rng)
+    start, at = _timer(rng) if rng.random() < 0.2 else [], place(rng, length)
     if rng.random() < 0.3:
         registers |= _debug(rng)
         msr |= rng.choice((0, _DE, _DE))
     if rng.random() < 0.6:
         msr |= rng.choice((0, _IS | _DS, _DS))
         little = _LITTLE if msr & _IS and rng.random() < 0.3 else 0
-        words = _entered(rng, msr, little) + ([_swapped(word) for word in words] if little else words)
+        start += _entered(rng, msr, little, at + 4 * len(start))
+        words = [_swapped(word) for word in words] if little else words
     else:
         registers["msr"] = msr & ~_PR
-    return Program(words, registers, entries)
+    return Program([*start, *words], registers, entries, at=at)
 
 
-def straight_word(rng: random.Random, draw: Sampler, entry: Entry) -> int:
-    """Return a word of the entry that neither traps nor leaves the data nor touches the bases."""
-    free = [n for n in range(32) if n not in (*_BASES, _INDEX)]
+def straight_word(rng: random.Random, draw: Sampler, entry: Entry, kept: Sequence[int] = ()) -> int:
+    """Return a word of the entry that neither traps nor leaves the data nor touches the bases and what is kept."""
+    free = [n for n in range(32) if n not in (*_BASES, _INDEX, *kept)]
     name, target = entry.name, rng.choice(free)
     fixed = {"rt": target, "bf": rng.randrange(8)}
     if name.startswith(("AND", "EQV", "NAND", "NOR", "OR", "XOR", "CNT", "EXT", "RLW", "SLW", "SRW", "SRAW", "DLMZB")):
@@ -232,6 +242,124 @@ def straight(rng: random.Random, draw: Sampler, length: int) -> Program:
     return Program(words, registers, entries)
 
 
+# --- loops ---
+
+_COUNTERS, _LINKS = (26, 27), (24, 25)
+_ADDRESS, _WORD = 11, 12  # free in between
+_UNSTEADY = ("MTSPR", "LMW")  # what calm words leave out: link and counter; registers up to the last
+_TAMED = ("B", "BC", "BCLR", "BCCTR", "RFI", "RFCI", "RFMCI", "MTMSR", "TLBWE", "MTSPR", "LMW", "LSWI", "LSWX")
+_WILD_SPRS = (_DEC, 61, 276, 284, _TSR)
+_DEVICES = 0xEF600300
+_BDNZ, _BNE = 16 << 26 | 16 << 21, 16 << 26 | 4 << 21 | 2 << 16
+
+
+def _float_names() -> list[str]:
+    names = [entry.name for entry in read(TABLE).entries]
+    return [name for name in names[names.index("LFS") :] if not name.endswith(("U", "UX"))]
+
+
+def _address(rt: int, label: str) -> list[loops.Item]:
+    return [
+        loops.Ref(label, lambda _, at: 15 << 26 | rt << 21 | at >> 16),
+        loops.Ref(label, lambda _, at: 24 << 26 | rt << 21 | rt << 16 | at & 0xFFFF),
+    ]
+
+
+def _timer(rng: random.Random) -> list[int]:
+    """Return code that has the decrementer interrupt every few instructions, and the other timer at times."""
+    period = rng.choice((30, 200, 200, 2000))
+    words = []
+    for number, value in ((_DECAR, period), (_DEC, period), (_TCR, 0x04C00000)):
+        words += [*load_word(_WORD, value), mtspr(number, _WORD)]
+    return words
+
+
+def loop(rng: random.Random) -> Program:
+    """Draw a loop, of the user or the supervisor, with or without FPU and interrupts, mapped somehow or one to one."""
+    shape, has_fpu, kept = loops.shape(rng), rng.random() < 0.5, (*_COUNTERS, *_LINKS)
+    integer = [name for name in straight_entries() if not name.endswith(("U", "UX")) and name not in _UNSTEADY]
+    floating = _float_names()
+    accesses = [name for name in _access_names() if not name.endswith(("U", "UX"))] + floating[: floating.index("FADD")]
+    draw = sampler(rng, [*integer, *(floating if has_fpu else [])])
+    wild = sampler(rng, [e.name for e in read(TABLE).entries if e.name not in _TAMED])
+
+    def calm() -> int:
+        entry = draw.entry()
+        if entry.name in floating and entry.name.startswith(("LF", "STF")):
+            return draw.word(entry, ra=rng.choice(_BASES), rb=_INDEX, si=8 * rng.randrange(-0x80, 0x80))
+        return draw.word(entry) if entry.name in floating else straight_word(rng, draw, entry, kept)
+
+    def anything_else() -> list[int]:
+        pick = rng.random()
+        if pick < 0.15:
+            opcode = rng.choice((34, 34, 38, 32))  # lbz, stb, lwz
+            offset = 0 if opcode == 38 else rng.choice((1, 2, 3, 5, 6, 7))
+            return [*load_word(_ADDRESS, _DEVICES), opcode << 26 | _WORD << 21 | _ADDRESS << 16 | offset]
+        if pick < 0.25:
+            return [mtspr(rng.choice(_WILD_SPRS), rng.randrange(32))]
+        if pick < 0.35:
+            return remap()
+        entry, free = wild.entry(), [n for n in range(32) if n not in (*_BASES, _INDEX, *kept)]
+        fixed = {name: rng.choice(free) for name in ("rt", "ra") if entry.field(name)}
+        if entry.name in accesses and rng.random() < 0.6:
+            fixed["ra"] = rng.choice(_BASES)
+        return [wild.word(entry, **fixed)]
+
+    def remap() -> list[int]:
+        """Write one of the TLB entries for data anew."""
+        index, *fields = rng.choice([entry for entry in _tlb_entries(rng) if entry[0] not in (0, 8, 16)])
+        words = load_word(_ADDRESS, index)
+        for ws, value in enumerate(fields):
+            words += [*load_word(_WORD, value), tlbwe(_WORD, _ADDRESS, ws)]
+        return words
+
+    def turn(counter: int, label: str) -> list[loops.Item]:
+        if counter and counted_by_ctr:
+            return [loops.Ref(label, lambda distance, _: _BDNZ | 4 * distance & 0xFFFC)]
+        register = _COUNTERS[counter]
+        count = 13 << 26 | register << 21 | register << 16 | 0xFFFF  # addic. register, register, -1
+        return [count, loops.Ref(label, lambda distance, _: _BNE | 4 * distance & 0xFFFC)]
+
+    def count(counter: int, value: int) -> list[int]:
+        words = load_word(_COUNTERS[counter], value)
+        return [*words, mtspr(9, _COUNTERS[counter])] if counter and counted_by_ctr else words
+
+    def skip(label: str) -> list[loops.Item]:
+        bo = rng.choice((4, 12, 4, 12, 4, 12, 4, 12, 0, 2, 8, 10, 18))
+        head = 16 << 26 | bo << 21 | rng.randrange(32) << 16
+        return [loops.Ref(label, lambda distance, _: head | 4 * distance & 0xFFFC)]
+
+    def go(label: str) -> list[loops.Item]:
+        return [loops.Ref(label, lambda distance, _: 18 << 26 | 4 * distance & 0x3FFFFFC)]
+
+    def call(label: str) -> list[loops.Item]:
+        if rng.random() < 0.7:
+            return [loops.Ref(label, lambda distance, _: 18 << 26 | 4 * distance & 0x3FFFFFC | 1)]
+        return [*_address(_ADDRESS, label), mtspr(9, _ADDRESS), 19 << 26 | 20 << 21 | 528 << 1 | 1]  # bctrl
+
+    def function(body: list[loops.Item], number: int, calls: bool) -> list[loops.Item]:
+        back = 19 << 26 | 20 << 21 | 16 << 1  # blr
+        if not calls:
+            return [*body, back]
+        return [mfspr(_LINKS[number], 8), *body, mtspr(8, _LINKS[number]), back]
+
+    def patch(word: int, label: str) -> list[loops.Item]:
+        store = 36 << 26 | _WORD << 21 | _ADDRESS << 16
+        return [*load_word(_WORD, word), *_address(_ADDRESS, label), store]
+
+    counted_by_ctr = rng.random() < 0.5
+    parts = loops.Parts(calm, anything_else, count, turn, skip, go, call, function, patch)
+    start, at = _timer(rng) if rng.random() < 0.3 else [], place(rng, 200)
+    msr = _ME | (_FP if has_fpu else 0) | (_EE if start else 0) | rng.choice((0, _PR, _PR))
+    registers = {"msr": _ME} | _registers(rng) | {"r3": DATA, "r4": DATA + 0x400, "r5": 0x40}
+    registers["xer"] = rng.getrandbits(3) << 29 | rng.randrange(29)  # a string of more would reach what is kept
+    if rng.random() < 0.5:
+        start += _entered(rng, msr | rng.choice((0, _IS | _DS, _DS)), at + 4 * len(start))
+    else:
+        start += [*load_word(_WORD, msr & ~_PR), 31 << 26 | _WORD << 21 | 146 << 1]  # mtmsr
+    return Program(loops.program(rng, parts, shape, start, CODE + at), registers, at=at)
+
+
 def load(machine: Machine, program: Program) -> None:
     """Put CPU and devices into their first state, vectors that go on into RAM."""
     machine.reset()
@@ -265,6 +393,7 @@ GUEST = FuzzGuest(
     anything=anything,
     straight=straight,
     straight_entries=straight_entries,
+    loop=loop,
     load=load,
     stay=STAY,
     visible=visible,
