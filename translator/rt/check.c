@@ -2,7 +2,8 @@
 /*
  * Chaos: what a guest must never notice, done at random between slices; and where a difference between two engines came from.
  *
- * The slice's length, the choice of what is thrown away and when all come from one generator, so that a seed names a run. Source of the generator: S. Vigna, splitmix64.
+ * The slice's length, the choice of what is thrown away and when all come from one generator, so that a seed names a run. Before each region everything is unmapped (run.c): TLB, linear
+ * stretches, windows. Source of the generator: S. Vigna, splitmix64.
  */
 #include "rt/cpu.h"
 
@@ -21,6 +22,7 @@ void xl_chaos(struct xl_vm *vm, uint64_t seed, uint32_t slice_max)
 {
     vm->chaos = seed;
     vm->chaos_slice_max = slice_max;
+    xl_block_flush(vm->cpu); /* chained jumps may go to regions */
 }
 
 /* Before a slice of at most `wanted` instructions: throw something away, perhaps, and return how long it shall be. */

@@ -191,11 +191,17 @@ static void deliver(struct xl_cpu *cpu)
     }
 }
 
+/* Under chaos a region is entered from the run loop only, with nothing mapped. */
+static bool is_shaken(const struct xl_vm *vm, uint32_t number)
+{
+    return vm->chaos_slice_max && vm->block[number].is_region;
+}
+
 static void jump_fill(struct xl_cpu *cpu, uint32_t number)
 {
     const struct xl_block *b = &cpu->vm->block[number];
 
-    if (cpu->vm->config.switches & XL_NO_JUMP_CACHE || b->npc != b->pc + cpu->guest->insn_bytes)
+    if (cpu->vm->config.switches & XL_NO_JUMP_CACHE || is_shaken(cpu->vm, number) || b->npc != b->pc + cpu->guest->insn_bytes)
         return;
     uint64_t bit, *word = xl_jump_page(cpu, b->pc, &bit);
     *word |= bit;
@@ -216,7 +222,7 @@ struct xl_target xl_next(struct xl_cpu *cpu)
     if (e->pc == env->pc && e->mode == env->mode && e->code && env->npc == env->pc + cpu->guest->insn_bytes)
         return (struct xl_target){e->code, xl_window_view(cpu)};
     cpu->vm->stats.jump_misses++;
-    if (!page || !(number = xl_block_find(cpu, env->pc, env->npc, env->mode, page->pa)))
+    if (!page || !(number = xl_block_find(cpu, env->pc, env->npc, env->mode, page->pa)) || is_shaken(cpu->vm, number))
         return (struct xl_target){0};
     jump_fill(cpu, number);
     return (struct xl_target){cpu->vm->port.code_rx + cpu->vm->block[number].code_offset, xl_window_view(cpu)};
@@ -281,8 +287,10 @@ static uint32_t step(struct xl_cpu *cpu, uint32_t from)
                 xl_region_try(cpu, number);
             interpret(cpu, page_pa, IR_INSNS_MAX);
         } else {
-            if (from)
+            if (from && !is_shaken(vm, number))
                 xl_block_chain(cpu, from, number);
+            if (is_shaken(vm, number))
+                xl_tlb_flush(cpu, -1);
             jump_fill(cpu, number);
             uint64_t why = xl_enter(cpu, vm->port.code_rx + vm->block[number].code_offset, xl_window_view(cpu));
             vm->stats.exits++;

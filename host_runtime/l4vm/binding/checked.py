@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two engines in lock step: a machine that is compared with a partner in the interpreter as it runs.
+"""Two engines in lock step: a machine that is compared as it runs with a partner, in the interpreter or another engine.
 
     with Checked("leon3", time=Time.EXACT, every=10_000) as machine:
         machine.load_executable(load_elf(path))
@@ -49,13 +49,19 @@ class Checked(Machine):
         time: Time.EXACT.
         every: instructions between comparisons.
         partner: the engine it is compared with.
+        partner_switches: optimisations that the partner leaves out; by default the same.
 
     Raises:
         L4vmError: an argument is outside its range.
     """
 
     def __init__(
-        self, *args: Any, every: int = 100_000, partner: Engine = Engine.INTERP, **settings: Any
+        self,
+        *args: Any,
+        every: int = 100_000,
+        partner: Engine = Engine.INTERP,
+        partner_switches: int | None = None,
+        **settings: Any,
     ) -> None:
         super().__init__(*args, **settings)
         if self.time != Time.EXACT or every < 1:
@@ -66,7 +72,10 @@ class Checked(Machine):
             raise L4vmError("two engines cannot share disks and networks: compare a machine without them")
         names = ("name", "ram_mib", "engine", "time", "ns_per_insn", "switches", "code_mib")
         given = dict(zip(names, args, strict=False))
-        self.partner = Machine(**(given | settings | {"engine": partner}))
+        theirs: dict[str, Any] = {"engine": partner}
+        if partner_switches is not None:
+            theirs["switches"] = partner_switches
+        self.partner = Machine(**(given | settings | theirs))
         self.every = every
         self._base: tuple[Snapshot, Snapshot] | None = None
         self._compared = 0
@@ -174,7 +183,7 @@ class Checked(Machine):
         """Look at how the two differ now; code that is made anew may not differ again."""
         pairs = [(name, self[name], self.partner[name]) for name in self.register_names()]
         facts = self._facts(self)[:3], self._facts(self.partner)[:3]
-        names = (self.engine.name.lower(), self.partner.engine.name.lower())
+        names = (self.engine.name.lower(), f"{self.partner.engine.name.lower()} (partner)")
         ram_at = self.first_ram_difference(self.partner)
         return _Sight(names, self.insns, [row for row in pairs if row[1] != row[2]], facts, ram_at)
 

@@ -86,7 +86,7 @@ def command() -> None:
     help="Write what the screen shows at the end as PNG.",
 )
 @click.option("--gdb", metavar="PORT", help="Wait for a GDB on a local TCP port (0: any) or Unix socket.")
-@click.option("--check", is_flag=True, help="Compare with a partner in the interpreter; needs --time exact.")
+@click.option("--check", is_flag=True, help="Compare with a partner in another engine; needs --time exact.")
 @click.option(
     "--check-every",
     type=click.IntRange(min=1),
@@ -94,6 +94,10 @@ def command() -> None:
     show_default=True,
     help="Guest instructions between comparisons.",
 )
+@click.option(
+    "--partner", type=click.Choice(CHOICES["partner"]), default="interp", show_default=True, help="Engine of --check."
+)
+@click.option("--partner-without", multiple=True, metavar="NAME", help="An optimisation the partner leaves out.")
 @click.option("--chaos", type=int, metavar="SEED", help="Throw caches and code away at random.")
 @click.option(
     "--chaos-slice",

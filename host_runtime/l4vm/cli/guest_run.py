@@ -29,7 +29,11 @@ from l4vm.guests.firmware import Load, Start, lay_out, start_of_recipe
 if TYPE_CHECKING:
     from l4vm.console.keys import Keys
 
-CHOICES = {"engine": ("interp", "block", "tiers"), "time": ("host", "insn", "exact")}
+CHOICES = {
+    "engine": ("interp", "block", "tiers"),
+    "partner": ("interp", "block"),
+    "time": ("host", "insn", "exact"),
+}
 FILES_READ = ("kernel", "initrd", "dtb")
 CHANNEL, KEYBOARD = "console", "keyboard"
 WALL_S = 0.05
@@ -62,6 +66,8 @@ class Options:
     gdb: str | None = None
     check: bool = False
     check_every: int = 100_000
+    partner: str = "interp"
+    partner_without: tuple[str, ...] = ()
     chaos: int | None = None
     chaos_slice: int = 1000
     without: tuple[str, ...] = ()
@@ -311,12 +317,12 @@ def print_stats(machine: Machine, elapsed_s: float) -> None:
     say(f"{'elapsed':24} {elapsed_s:16.6f} s, {rate:.1f} million instructions/s")
 
 
-def machine_of(check_every: int, debugged: bool) -> Callable[..., Any]:
-    """Return what makes the machine: a plain one, one beside a partner, or one that GDB may hold."""
-    if check_every:
+def machine_of(check: dict[str, Any], debugged: bool) -> Callable[..., Any]:
+    """Return what makes the machine: a plain one, one beside a partner as `check` says, or one that GDB may hold."""
+    if check:
         from l4vm.binding.checked import Checked
 
-        return functools.partial(Checked, every=check_every)
+        return functools.partial(Checked, **check)
     if not debugged:
         return Machine
     from l4vm.gdb import Debugged
@@ -324,8 +330,8 @@ def machine_of(check_every: int, debugged: bool) -> Callable[..., Any]:
     return Debugged
 
 
-def switches_of(names: tuple[str, ...]) -> int:
-    """Return the sum of switches for names as --without has them.
+def switches_of(names: tuple[str, ...], option: str = "--without") -> int:
+    """Return the sum of switches for names as an option has them.
 
     Raises:
         L4vmError: no optimisation has this name.
@@ -335,7 +341,7 @@ def switches_of(names: tuple[str, ...]) -> int:
     known = switch_names()
     for name in names:
         if name not in known:
-            raise L4vmError(f"--without {name}: no optimisation has this name", f"there are {', '.join(known)}")
+            raise L4vmError(f"{option} {name}: no optimisation has this name", f"there are {', '.join(known)}")
     return sum(known[name] for name in set(names))
 
 
@@ -388,6 +394,8 @@ def run_guest(o: Options) -> int:
         nets=len(o.net),
         screen=o.screen,
     )
+    compared: dict[str, Any] = {"every": o.check_every, "partner": Engine[o.partner.upper()]}
+    compared["partner_switches"] = switches_of(o.partner_without, "--partner-without")
     load = resolve(o.recipe, o.kernel, wish)
     keyboard = not o.headless and sys.stdin.isatty()
     terminal = -1 if o.quiet else (sys.stderr if o.headless else sys.stdout).fileno()
@@ -396,7 +404,7 @@ def run_guest(o: Options) -> int:
     try:
         with contextlib.ExitStack() as stack:
             machine = stack.enter_context(
-                machine_of(o.check_every if o.check else 0, o.gdb is not None)(
+                machine_of(compared if o.check else {}, o.gdb is not None)(
                     load.machine,
                     load.ram_mib,
                     Engine[engine.upper()],
