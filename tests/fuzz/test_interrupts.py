@@ -20,7 +20,7 @@ from tests.insn.layout import Layout
 from tests.insn.words import DATA, LAYOUT, NOP, PSR, RAM, alu, branch, imm, memory
 
 NS = 200
-RUN = 301  # odd, so that a clock of every other instruction meets all
+RUN = 607  # odd, so that a clock of every other instruction meets all
 WARM = 40
 VALUE = 0x40000000  # what the loop loads and adds: now and then the sum is 0
 Answer = tuple[int, bytes, int]
