@@ -123,7 +123,7 @@ def _registers(rng: random.Random) -> dict[str, int]:
     return registers | {"lr": rng.choice((CODE + 0x40, _value(rng))), "ctr": rng.choice((1, 2, _value(rng)))}
 
 
-def _tlb_entries(rng: random.Random, little: int) -> list[tuple[int, int, int, int]]:
+def _tlb_entries(rng: random.Random, little: int = 0) -> list[tuple[int, int, int, int]]:
     """Return TLB entries (index, three words): code for all, data pages of some rights, in both spaces.
 
     `little` is the byte order of the code in space 1; handlers run in space 0.
@@ -155,7 +155,7 @@ def _swapped(word: int) -> int:
     return int.from_bytes(word.to_bytes(4, "little"), "big")
 
 
-def _entered(rng: random.Random, msr: int, little: int, offset: int = 0) -> list[int]:
+def _entered(rng: random.Random, msr: int, offset: int = 0, little: int = 0) -> list[int]:
     """Return code for `offset` bytes behind CODE that writes TLB entries and goes on behind itself with `msr`."""
     words = []
     for index, *fields in _tlb_entries(rng, little):
@@ -179,7 +179,7 @@ def anything(rng: random.Random, draw: Sampler, length: int) -> Program:
     if rng.random() < 0.6:
         msr |= rng.choice((0, _IS | _DS, _DS))
         little = _LITTLE if msr & _IS and rng.random() < 0.3 else 0
-        start += _entered(rng, msr, little, at + 4 * len(start))
+        start += _entered(rng, msr, at + 4 * len(start), little)
         words = [_swapped(word) for word in words] if little else words
     else:
         registers["msr"] = msr & ~_PR

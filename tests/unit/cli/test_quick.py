@@ -20,7 +20,8 @@ PLAIN = [
     "--machine=bamboo --kernel FILE --initrd FILE --append 'console=ttyS0 quiet' --dtb FILE --ram 64",
     "leon3-linux --append= --net lab.sock --disk a.img --disk b.img,ro --net lab.sock,mac=02:00:00:00:00:05",
     "leon3-linux --until 'console=# ' --send 'console=ls\\n' --until=console=init --screen",
-    "--kernel FILE --time exact --engine interp --ns-per-insn 20 --check --check-every 1000 --partner block --partner-without region --chaos 7 --chaos-slice 9",
+    "--kernel FILE --time exact --engine interp --ns-per-insn 20 --check --check-every 1000 --chaos 7 --chaos-slice 9",
+    "--kernel FILE --time exact --check --partner block --partner-without region --partner-without direct",
     "--kernel FILE --time host --time insn --without chain --without region --quiet --stats --gdb 0",
 ]
 LEFT_TO_CLICK = [
