@@ -67,7 +67,8 @@ Step = Until | Send
 class Match:
     """One Until that was met, `time_s` seconds after the script began.
 
-    board_time_ns is when the board sent the text, where it says so (counted runs): the same in every run.
+    board_time_ns is when the board sent the channel's last text then, where it says so (counted runs): the same in
+    every run.
     """
 
     channel: str
@@ -91,6 +92,7 @@ class _Seen:
     """Text of one channel that a pattern may still match."""
 
     text: str = ""
+    board_time_ns: int | None = None
     decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
     )
@@ -112,7 +114,6 @@ class Script:
             for step in self.steps
         ]
         self._position = 0
-        self._board_time_ns: int | None = None
         self._seen: dict[str, _Seen] = {}
         self._clock = clock
         self._began = clock()
@@ -139,8 +140,8 @@ class Script:
 
     def feed(self, channel: str, data: bytes, board_time_ns: int | None = None) -> None:
         """Take bytes that arrived on a channel, and match the waiting patterns against them."""
-        self._board_time_ns = board_time_ns
         seen = self._seen.setdefault(channel, _Seen())
+        seen.board_time_ns = board_time_ns
         seen.text += seen.decoder.decode(data)
         self._match()
         seen.text = seen.text[-KEPT_CHARACTERS:]
@@ -164,7 +165,7 @@ class Script:
             if seen is None or found is None:
                 return
             elapsed = self._clock() - self._began
-            self.matches.append(Match(step.channel, step.regex, found.group(), elapsed, self._board_time_ns))
+            self.matches.append(Match(step.channel, step.regex, found.group(), elapsed, seen.board_time_ns))
             seen.text = seen.text[found.end() :]
             self._position += 1
 

@@ -95,3 +95,10 @@ def test_a_bad_pattern_ends_the_program_with_a_sentence_and_code_2() -> None:
     result = CliRunner().invoke(run, ["demo", "--until", "leon0=("])
     assert result.exit_code == 2
     assert "not a regular expression" in result.output
+
+
+def test_a_match_has_the_board_time_of_its_own_channel() -> None:
+    script = Script([read_until("first=one"), read_until("second=two")])
+    script.feed("second", b"two", 10)
+    script.feed("first", b"one", 20)
+    assert [(match.channel, match.board_time_ns) for match in script.matches] == [("first", 20), ("second", 10)]

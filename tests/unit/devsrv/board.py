@@ -71,6 +71,12 @@ def build_sharers(folder: Path) -> Path:
     return compile_program(folder, "sharers", sources)
 
 
+def build_switch(folder: Path) -> Path:
+    """The net server's switch, and clients at its ports."""
+    sources = [ROOT / "devsrv" / name for name in ("net/switch.c", "lib/queue.c", "lib/net.c")]
+    return compile_program(folder, "switch_run", [HERE / "switch_run.c", HERE / "lives.c", *sources])
+
+
 def build_terminal(folder: Path) -> Path:
     """A virtual terminal alone."""
     sources = [ROOT / "devsrv/console" / name for name in ("terminal.c", "grid.c", "modes.c")]
