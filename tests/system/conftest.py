@@ -194,6 +194,12 @@ def built() -> Callable[[str], Manifest]:
 
 
 @pytest.fixture
+def bin_folder(built: Callable[[str], Manifest]) -> Path:
+    """The board's programs and its kernel."""
+    return built("demo").kernel.parent / "bin"
+
+
+@pytest.fixture
 def demo(built: Callable[[str], Manifest], tmp_path: Path) -> Board:
     """The demo image on the board x86-embedded."""
     return Board(built("demo"), tmp_path)

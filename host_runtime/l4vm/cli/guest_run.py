@@ -39,6 +39,7 @@ CHANNEL, KEYBOARD = "console", "keyboard"
 WALL_S = 0.05
 TYPING_WALL_S = 0.002
 TYPING_INSNS = 50_000
+NEVER = (1 << 64) - 1
 HELP = "ctrl-t q  quit      ctrl-t ctrl-t  send ctrl-t itself      all other keys go to the guest"
 
 
@@ -101,6 +102,7 @@ class Talk:
     terminal: int = -1
     is_exact: bool = False
     timeout_s: float | None = None
+    offer_at: int = 0  # in exact time input that waits is offered behind so many instructions, however long they take
     keys: Keys | None = None
     pending: bytearray = field(default_factory=bytearray)
     typing: bytearray = field(default_factory=bytearray)
@@ -109,6 +111,8 @@ class Talk:
         """Run the guest until it ends, the script is over, time is up, or the user quits."""
         began = time.monotonic()
         self.script.begin()
+        if self.is_exact:
+            self._send()  # what waits for nothing is there from the first instruction on
         while True:
             if self.headless and self.script.steps and self.script.done and not (self.pending or self.typing):
                 return Outcome(ExitCode.OK, "every --until was met")
@@ -134,8 +138,14 @@ class Talk:
         if not (self.pending or self.typing):
             return self.machine.run_for(wall_s=min(WALL_S, left), wake_fd=self.keyboard)
         if self.is_exact:
-            return self.machine.run_for(TYPING_INSNS, WALL_S)
+            if self._may_offer():
+                self.offer_at = self.machine.insns + TYPING_INSNS
+            return self.machine.run_for(self.offer_at - self.machine.insns, min(WALL_S, left))
         return self.machine.run_for(wall_s=min(TYPING_WALL_S, left))
+
+    def _may_offer(self) -> bool:
+        """Whether the guest may be offered input now: in exact time never where only the wall clock has ended a run."""
+        return not self.is_exact or self.machine.insns >= self.offer_at or self.machine.idle_until_ns == NEVER
 
     def _show(self) -> None:
         while data := self.machine.console_read():
@@ -149,6 +159,8 @@ class Talk:
                 self.typing += typing_of(step.data)
             else:
                 self.pending += step.data
+        if not self._may_offer():
+            return
         if self.pending:
             del self.pending[: self.machine.console_write(bytes(self.pending))]
         if self.typing:

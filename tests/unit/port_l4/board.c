@@ -21,6 +21,8 @@ static struct {
 } b;
 /* The screen of the machines to come: is there one, does somebody look? */
 static bool has_screen, is_wanted;
+/* Bytes that the line takes in a slice, 0 any number; how many of them it still takes. */
+static unsigned out_room, out_left;
 
 enum k_status l4_clock(uint64_t *ns, uint64_t *tsc, uint64_t *tsc_hz)
 {
@@ -69,9 +71,18 @@ void windows_enter(struct windows *w, struct xl_vm *vm)
 static unsigned console_write(void *arg, const uint8_t *bytes, unsigned count)
 {
     (void)arg;
+    if (out_room && count > out_left)
+        count = out_left;
+    out_left -= out_room ? count : 0;
     for (unsigned i = 0; i < count && b.out_count < sizeof b.out; i++)
         b.out[b.out_count++] = bytes[i];
     return count;
+}
+
+static void slice_end(void *arg)
+{
+    (void)arg;
+    out_left = out_room;
 }
 
 static unsigned console_read(void *arg, uint8_t *bytes, unsigned room)
@@ -115,6 +126,7 @@ const char *board_make(int time, uint64_t ram_bytes)
         .word = &b.word,
         .console_write = console_write,
         .console_read = console_read,
+        .slice_end = slice_end,
         .screen_changed = screen_changed,
         .screen_wanted = screen_wanted,
     };
@@ -143,6 +155,16 @@ int board_run(const uint8_t *program, unsigned bytes)
 {
     memcpy(b.l4.config.ram, program, bytes);
     return xl_l4_run(&b.l4, 0x40000000);
+}
+
+void board_line_takes(unsigned count)
+{
+    out_room = out_left = count;
+}
+
+uint64_t board_insns(void)
+{
+    return xl_insns(b.l4.vm);
 }
 
 unsigned board_output(uint8_t *out)

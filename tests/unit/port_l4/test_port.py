@@ -57,7 +57,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     subprocess.run(command, check=True)
     library = ctypes.CDLL(str(folder / "board.so"))
     library.board_make.restype = ctypes.c_char_p
-    for name in ("board_now_ns", "board_waits", "board_polls"):
+    for name in ("board_now_ns", "board_waits", "board_polls", "board_insns"):
         getattr(library, name).restype = ctypes.c_uint64
     return library
 
@@ -93,6 +93,28 @@ def test_exact_time_skips_what_it_idles(board: ctypes.CDLL) -> None:
     assert make(board, EXACT) == ""
     assert run(board, [*UART, *TIMER, *SLEEP, *say("w"), *HALT]) == (0, b"w")
     assert board.board_waits() == 0
+
+
+POLLED = [  # 40 characters, each when the FIFO says that it is empty; %g4 counts
+    *(0x88102028, 0x84102078),  # %g4 = 40, %g2 = 'x'
+    *(0xC6006004, 0x8688E004, 0x02BFFFFE, 0x01000000),  # 1: ld [%g1 + 4], %g3; andcc %g3, 4, %g3; be 1b
+    *(0xC4206000, 0x88A12001, 0x12BFFFFA, 0x01000000),  # st %g2, [%g1]; subcc %g4, 1, %g4; bne 1b
+]
+
+
+def test_exact_time_hides_when_output_is_taken(board: ctypes.CDLL) -> None:
+    counts = {}
+    for time in (INSN, EXACT):
+        for takes in (0, 4):
+            assert make(board, time) == ""
+            board.board_line_takes(takes)
+            try:
+                assert run(board, [*UART, *POLLED, *HALT]) == (0, b"x" * 40)
+            finally:
+                board.board_line_takes(0)
+            counts[time, takes] = board.board_insns()
+    assert counts[EXACT, 4] == counts[EXACT, 0]
+    assert counts[INSN, 4] > counts[INSN, 0]
 
 
 def test_signalled_input_reaches_the_guest(board: ctypes.CDLL) -> None:

@@ -14,7 +14,7 @@
  * 15 to 50 us of translated code on a current x86-64. Each slice ends in the interpreter, with the block that no longer fits: some 5000 host instructions, a sixth of a slice
  * of 10000.
  */
-enum { SLICE_INSNS = 40000 };
+enum { SLICE_INSNS = 40000, ROOM_WAIT_NS = 1000000 };
 
 static uint64_t clock_ns(void *arg)
 {
@@ -25,11 +25,29 @@ static uint64_t clock_ns(void *arg)
     return ns;
 }
 
+/*
+ * In exact time a guest cannot see when its output is taken: it stands still until there is room. Signals that are lost here are made up for by the look at everything that comes before
+ * each slice and each sleep.
+ */
+static void room_wait(const struct xl_l4 *l)
+{
+    if (l->config.slice_end)
+        l->config.slice_end(l->config.arg);
+    l4_wait(l->config.notification, clock_ns(NULL) + ROOM_WAIT_NS, NULL);
+}
+
 static unsigned console_write(void *arg, unsigned n, const uint8_t *bytes, unsigned count)
 {
     const struct xl_l4 *l = arg;
 
-    return n ? count : l->config.console_write(l->config.arg, bytes, count); /* a second console has no reader */
+    if (n)
+        return count; /* a second console has no reader */
+    unsigned taken = l->config.console_write(l->config.arg, bytes, count);
+    while (taken < count && l->config.vm.time == XL_TIME_EXACT) {
+        room_wait(l);
+        taken += l->config.console_write(l->config.arg, bytes + taken, count - taken);
+    }
+    return taken;
 }
 
 static void log_text(void *arg, const char *text)

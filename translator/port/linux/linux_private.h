@@ -8,7 +8,7 @@
 #include "windows.h"
 #include "xl_linux.h"
 
-enum { OUT_BYTES = 1 << 16 };
+enum { OUT_BYTES = 1 << 16 /* at first, and for ever but in exact time */ };
 
 struct xl_linux {
     struct xl_vm *vm;
@@ -19,8 +19,8 @@ struct xl_linux {
     int place[XL_NETS_MAX]; /* at the hub */
     enum xl_time time;
     uint64_t ram_bytes;
-    uint8_t out[OUT_BYTES];
-    unsigned out_count;
+    uint8_t *out; /* what the console said and nobody has read */
+    unsigned out_count, out_room;
     unsigned screen_width, screen_height;
     uint64_t screen_changes;
 };
