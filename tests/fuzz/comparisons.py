@@ -16,6 +16,7 @@ from tests.fuzz.guest import FuzzGuest, Program, difference
 from tests.fuzz.oracle import BATCH, Answer, Oracle, Task
 
 SWITCHES = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 511)  # enum xl_switch: all on, each off, all off
+COMPILERS = (Engine.BLOCK, Engine.BLOCK, Engine.TIERS)
 
 
 class FuzzError(AssertionError):
@@ -40,7 +41,7 @@ class EngineFuzz:
         switches = self.rng.choice(SWITCHES)
         self.machines = [
             Machine(self.guest.machine, ram_mib=16, engine=engine, code_mib=1, switches=switches)
-            for engine in (Engine.INTERP, Engine.BLOCK)
+            for engine in (Engine.INTERP, self.rng.choice(COMPILERS))
         ]
 
     def close(self) -> None:
@@ -180,26 +181,26 @@ class LoopFuzz:
     def close(self) -> None:
         """Give the machines back."""
         for machine in self.machines:
-            self.deeds.update(machine.stats() if machine.engine is Engine.BLOCK else {})
+            self.deeds.update(machine.stats() if machine.engine is not Engine.INTERP else {})
             machine.close()
         self.machines = []
 
-    def _fresh(self, switches: int) -> None:
+    def _fresh(self, compiler: Engine, switches: int) -> None:
         self.close()
-        for engine in (Engine.INTERP, Engine.BLOCK):
+        for engine in (Engine.INTERP, compiler):
             made = Machine(self.guest.machine, 16, engine, code_mib=1, switches=switches)
             self.machines.append(made)
 
     def case(self, number: int) -> None:
         """Run the programs of a case, one behind the other in the same machines."""
         rng = random.Random(f"{self.seed} {number}")
-        switches = rng.choice((0, rng.choice(SWITCHES)))
-        self._fresh(switches)
+        switches, compiler = rng.choice((0, rng.choice(SWITCHES))), rng.choice(COMPILERS)
+        self._fresh(compiler, switches)
         for index in range(self.PROGRAMS):
             program, data = self.guest.loop(rng), rng.randbytes(self.guest.data_bytes)
             place = f"loops {self.guest.machine}, seed {self.seed}, case {number}, program {index}, switches {switches}"
             if not self._agree(program, data, [rng.choice(self.SLICES) for _ in range(20)], place):
-                self._fresh(switches)
+                self._fresh(compiler, switches)
         self.close()
 
     def _agree(self, program: Program, data: bytes, slices: list[int], place: str) -> bool:

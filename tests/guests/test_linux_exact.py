@@ -22,6 +22,7 @@ SCRIPT = [
 ENGINES = (
     (),
     ("--engine", "interp"),
+    ("--engine", "block"),
     ("--without", "direct"),
     ("--without", "region"),
     ("--without", "region", "--without", "direct"),

@@ -43,6 +43,7 @@ time = "exact"
 ENGINES: tuple[tuple[Engine, tuple[str, ...]], ...] = (
     (Engine.INTERP, ()),
     (Engine.BLOCK, ()),
+    (Engine.TIERS, ()),
     (Engine.BLOCK, ("direct",)),
     (Engine.BLOCK, ("region",)),
 )
