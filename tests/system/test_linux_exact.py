@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from l4vm.bench.system import initrd_of
-from l4vm.guests import Start, build_guest, lay_out, wrap
+from l4vm.guests import Start, build_guest, lay_out
+from l4vm.guests.wrap import wrap
 from tests.system.exact import run_on_all, run_on_board
 
 pytestmark = pytest.mark.guest
