@@ -30,14 +30,21 @@ from tests.unit.screen.rig import build_fuzz as build_screen_fuzz
 from tests.unit.virtio.rig import build_fuzz
 
 
-def _straight(guest: FuzzGuest, seed: int, insns: int) -> str:
-    fuzz, number = UnicornFuzz(guest, seed), 0
+def _until(fuzz: EngineFuzz | LoopFuzz | MacFuzz | UnicornFuzz, insns: int, step: int = 1) -> int:
+    """Run program after program, `step` of them at once, for so many instructions; returns how many they were."""
+    number = 0
     try:
         while fuzz.insns < insns:
             fuzz.round(number)
-            number += BATCH
+            number += step
     finally:
         fuzz.close()
+    return number
+
+
+def _straight(guest: FuzzGuest, seed: int, insns: int) -> str:
+    fuzz = UnicornFuzz(guest, seed)
+    _until(fuzz, insns, BATCH)
     return (
         f"straight {guest.machine}: {fuzz.compared} programs of {fuzz.insns} instructions, "
         f"both engines and Unicorn agree "
@@ -46,13 +53,8 @@ def _straight(guest: FuzzGuest, seed: int, insns: int) -> str:
 
 
 def _anything(guest: FuzzGuest, seed: int, insns: int) -> str:
-    fuzz, number = EngineFuzz(guest, seed), 0
-    try:
-        while fuzz.insns < insns:
-            fuzz.round(number)
-            number += 1
-    finally:
-        fuzz.close()
+    fuzz = EngineFuzz(guest, seed)
+    number = _until(fuzz, insns)
     return (
         f"anything {guest.machine}: {number} programs, {fuzz.insns} instructions, "
         f"{100 * fuzz.compiled // fuzz.insns} % of them "
@@ -61,26 +63,14 @@ def _anything(guest: FuzzGuest, seed: int, insns: int) -> str:
 
 
 def _mac(seed: int, insns: int) -> str:
-    fuzz, number = MacFuzz(seed), 0
-    try:
-        while fuzz.insns < insns:
-            fuzz.round(number)
-            number += 1
-    except AssertionError as error:
-        raise FuzzError(str(error)) from error
-    finally:
-        fuzz.close()
-    return f"mac bamboo: {number} programs, {fuzz.insns} instructions, both engines and exact numbers agree"
+    fuzz = MacFuzz(seed)
+    number = _until(fuzz, insns)
+    return f"mac bamboo: {number} programs, {fuzz.insns} instructions, all engines and exact numbers agree"
 
 
 def _loops(guest: FuzzGuest, seed: int, insns: int) -> str:
-    fuzz, number = LoopFuzz(guest, seed), 0
-    try:
-        while fuzz.insns < insns:
-            fuzz.case(number)
-            number += 1
-    finally:
-        fuzz.close()
+    fuzz = LoopFuzz(guest, seed)
+    _until(fuzz, insns)
     names = ("regions", "region_homes", "faults", "interrupts", "direct_made", "direct_faults", "smc_stores", "mmio")
     deeds = ", ".join(f"{fuzz.deeds[name]} {name}" for name in names)
     return (

@@ -191,7 +191,7 @@ class LoopFuzz:
             made = Machine(self.guest.machine, 16, engine, code_mib=1, switches=switches)
             self.machines.append(made)
 
-    def case(self, number: int) -> None:
+    def round(self, number: int) -> None:
         """Run the programs of a case, one behind the other in the same machines."""
         rng = random.Random(f"{self.seed} {number}")
         switches, compiler = rng.choice((0, rng.choice(SWITCHES))), rng.choice(COMPILERS)

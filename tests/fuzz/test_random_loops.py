@@ -29,7 +29,7 @@ REACHED = ("regions", "region_homes", "faults", "interrupts", "direct_made", "di
 def test_random_loops_agree_with_the_interpreter(guest: FuzzGuest) -> None:
     fuzz = LoopFuzz(guest, seed=1)
     for number in range(CASES):
-        fuzz.case(number)
+        fuzz.round(number)
     assert fuzz.deeds["regions"] > fuzz.programs // 4
     assert fuzz.compiled > fuzz.insns * 3 // 4
     assert not [name for name in REACHED if not fuzz.deeds[name]], fuzz.deeds
@@ -47,7 +47,7 @@ def test_a_difference_in_a_loop_is_reported_with_case_slice_and_program(monkeypa
     monkeypatch.setattr(Machine, "run", wrong)
     fuzz = LoopFuzz(sparc.GUEST, seed=1)
     with pytest.raises(FuzzError, match=r"loops leon3, seed 1, case 0, program 0, .*slice \d+ of .*\ng4: 0x") as caught:
-        fuzz.case(0)
+        fuzz.round(0)
     fuzz.close()
     assert f"  {sparc.CODE >> 16:04x}" in str(caught.value)
 

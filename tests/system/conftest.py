@@ -30,6 +30,7 @@ from l4vm.link.line import Inbox, Line, Received
 from l4vm.link.lines import Connections
 from l4vm.link.management import Listing
 from l4vm.link.session import Replied
+from l4vm.pack.image import Inputs, pack
 
 KERNELS_OWN = b"random: crng init done\r\n"
 """A guest's kernel says it when it comes to it, in the middle of whatever else is said."""
@@ -191,6 +192,13 @@ def built() -> Callable[[str], Manifest]:
         return done[image]
 
     return get
+
+
+def packed(home: Path, programs: Path, out: Path) -> Manifest:
+    """Pack the image that home/image.toml describes, of programs that are built, into folder `out`."""
+    board = tree_root() / "boards/x86-embedded.toml"
+    pack(Inputs(board, home / "image.toml", programs, programs / "kernel.elf", out))
+    return Manifest.load(out / "manifest.json")
 
 
 @pytest.fixture

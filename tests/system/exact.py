@@ -7,12 +7,10 @@ import re
 from pathlib import Path
 
 from l4vm.binding import Engine, Machine, Stop, Time, switch_names
-from l4vm.cli.run import tree_root
-from l4vm.console.qemu import Boot, Manifest, Qemu, command_line
+from l4vm.console.qemu import Boot, Qemu, command_line
 from l4vm.guests import Load
 from l4vm.link.line import Inbox
-from l4vm.pack.image import Inputs, pack
-from tests.system.conftest import Talk
+from tests.system.conftest import Talk, packed
 
 WAIT_S = 300.0
 IMAGE = """
@@ -60,9 +58,7 @@ def run_on_board(files: dict[str, bytes], machine: str, keys: str, bin_folder: P
         (home / name).write_bytes(data)
     words = {"MACHINE": machine, "KEYS": keys}
     (home / "image.toml").write_text(re.sub("|".join(words), lambda found: words[found[0]], IMAGE))
-    board = tree_root() / "boards/x86-embedded.toml"
-    pack(Inputs(board, home / "image.toml", bin_folder, bin_folder / "kernel.elf", out / "out"))
-    manifest = Manifest.load(out / "out" / "manifest.json")
+    manifest = packed(home, bin_folder, out / "out")
     inbox, path, boot = Inbox(), str(out / "line"), Boot(icount=True)
     with Qemu(command_line(manifest, boot, path), path, inbox) as qemu:
         talk = Talk(qemu, inbox, boot.preset)

@@ -18,8 +18,7 @@ from l4vm.formats import link as wire
 from l4vm.guests import Start, lay_out
 from l4vm.link.line import Inbox
 from l4vm.link.management import Listing, realtime_listing, tasks_listing
-from l4vm.pack.image import Inputs, pack
-from tests.system.conftest import Talk
+from tests.system.conftest import Talk, packed
 
 WAIT_S = 600.0
 RAM_MIB = 8
@@ -72,9 +71,7 @@ def beside(built: Callable[[str], Manifest], tmp_path_factory: pytest.TempPathFa
     build_hostile(home)
     (home / "heartbeat.c").write_text((root / "images/demo/heartbeat.c").read_text())
     (home / "image.toml").write_text((root / "images/demo/image.toml").read_text() + GUEST)
-    board = root / "boards/x86-embedded.toml"
-    pack(Inputs(board, home / "image.toml", programs, programs / "kernel.elf", folder / "out"))
-    manifest = Manifest.load(folder / "out" / "manifest.json")
+    manifest = packed(home, programs, folder / "out")
     inbox, path, boot = Inbox(), str(folder / "line"), Boot(icount=True)
     with Qemu(command_line(manifest, boot, path), path, inbox) as qemu:
         talk = Talk(qemu, inbox, boot.preset)

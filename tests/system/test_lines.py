@@ -13,8 +13,7 @@ from l4vm.console.qemu import Boot, Manifest, Qemu, command_line, line_paths
 from l4vm.formats import link as wire
 from l4vm.link.line import Inbox
 from l4vm.link.management import realtime_listing, tasks_listing
-from l4vm.pack.image import Inputs, pack
-from tests.system.conftest import Board, Talk
+from tests.system.conftest import Board, Talk, packed
 
 WAIT_S = 600.0
 RESTARTS = 5
@@ -56,9 +55,7 @@ def manifest(built: Callable[[str], Manifest], tmp_path_factory: pytest.TempPath
     head, tasks = text.split("[[rt]]")
     floods = "".join(FLOODS.format(name=name, channel=channel) for name, channel in (("floods", 5), ("pours", 6)))
     (home / "image.toml").write_text(head + SECOND_LINE + floods + "\n[[rt]]" + tasks)
-    board = root / "boards/x86-embedded.toml"
-    pack(Inputs(board, home / "image.toml", programs, programs / "kernel.elf", folder / "out"))
-    return Manifest.load(folder / "out" / "manifest.json")
+    return packed(home, programs, folder / "out")
 
 
 @pytest.fixture

@@ -22,9 +22,8 @@ from l4vm.console.qemu import Boot, Manifest, Qemu, command_line
 from l4vm.formats import link as wire
 from l4vm.link.line import Inbox
 from l4vm.link.management import realtime_listing, tasks_listing
-from l4vm.pack.image import Inputs, pack
 from tests.guests.test_linux_devices import build_program, ext2
-from tests.system.conftest import Talk
+from tests.system.conftest import Talk, packed
 
 RESTARTS = int(os.environ.get("SHARE_RESTARTS", "5"))
 COPY_BYTES = 1024 * int(os.environ.get("SHARE_COPY_KIB", "1024"))
@@ -56,9 +55,7 @@ def share(built: Callable[[str], Manifest], tmp_path_factory: pytest.TempPathFac
     text = (home / "image.toml").read_text()
     text = text.replace("size_kib = 4096", 'file = "work.img"').replace("size_kib = 256", 'file = "both.img"')
     (home / "image.toml").write_text(text)
-    board = root / "boards/x86-embedded.toml"
-    pack(Inputs(board, home / "image.toml", programs, programs / "kernel.elf", folder / "out"))
-    manifest = Manifest.load(folder / "out" / "manifest.json")
+    manifest = packed(home, programs, folder / "out")
     inbox, path, boot = Inbox(), str(folder / "line"), Boot(icount=True)
     with Qemu(command_line(manifest, boot, path), path, inbox) as qemu:
         talk = Talk(qemu, inbox, boot.preset)

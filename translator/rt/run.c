@@ -197,16 +197,22 @@ static bool is_shaken(const struct xl_vm *vm, uint32_t number)
     return vm->chaos_slice_max && vm->block[number].is_region;
 }
 
+/* The jump cache did not lead to this block, unless its entry is there: the run loop is entered for other reasons too. */
 static void jump_fill(struct xl_cpu *cpu, uint32_t number)
 {
     const struct xl_block *b = &cpu->vm->block[number];
+    const uint8_t *code = cpu->vm->port.code_rx + b->code_offset;
+    struct xl_jump_entry *entry = &cpu->jump[xl_jump_index(b->pc)];
 
     if (cpu->vm->config.switches & XL_NO_JUMP_CACHE || is_shaken(cpu->vm, number) || b->npc != b->pc + cpu->guest->insn_bytes)
         return;
+    if (entry->pc == b->pc && entry->mode == b->mode && entry->code == code)
+        return;
+    cpu->vm->stats.jump_misses++;
     uint64_t bit, *word = xl_jump_page(cpu, b->pc, &bit);
     *word |= bit;
     xl_used_note(&cpu->jump_used, xl_jump_index(b->pc));
-    cpu->jump[xl_jump_index(b->pc)] = (struct xl_jump_entry){b->pc, b->mode, cpu->vm->port.code_rx + b->code_offset};
+    *entry = (struct xl_jump_entry){b->pc, b->mode, code};
 }
 
 /* Attention has taken the budget away: then the run loop looks around. */
@@ -221,7 +227,6 @@ struct xl_target xl_next(struct xl_cpu *cpu)
         return (struct xl_target){0};
     if (e->pc == env->pc && e->mode == env->mode && e->code && env->npc == env->pc + cpu->guest->insn_bytes)
         return (struct xl_target){e->code, xl_window_view(cpu)};
-    cpu->vm->stats.jump_misses++;
     if (!page || !(number = xl_block_find(cpu, env->pc, env->npc, env->mode, page->pa)) || is_shaken(cpu->vm, number))
         return (struct xl_target){0};
     jump_fill(cpu, number);

@@ -59,12 +59,33 @@ class Line(Protocol):
         """End the line; its thread ends too."""
 
 
-class SocketLine:
+class _Waiting:
+    """What is written and not taken yet by the other side, of a line whose `_put` never blocks."""
+
+    _unsent = b""
+
+    def _put(self, data: bytes) -> int:
+        """Hand bytes over; returns how many were taken. Raises BlockingIOError for none, OSError for a closed line."""
+        raise NotImplementedError
+
+    def write(self, data: bytes) -> None:
+        """Send what is taken now and keep the rest for the next call."""
+        if len(self._unsent) < UNSENT_LIMIT:
+            self._unsent += data
+        try:
+            sent = self._put(self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._unsent, sent = b"", 0
+        self._unsent = self._unsent[sent:]
+
+
+class SocketLine(_Waiting):
     """A line over a connected stream socket."""
 
     def __init__(self, sock: socket.socket, inbox: Inbox, number: int = 0) -> None:
         self._socket, self._number = sock, number
-        self._unsent = b""
         self._inbox = inbox
         threading.Thread(target=self._read, name="line", daemon=True).start()
 
@@ -77,17 +98,8 @@ class SocketLine:
             reason = str(bad)
         self._inbox.put(Closed(reason))
 
-    def write(self, data: bytes) -> None:
-        """Send what the socket takes now and keep the rest for the next call."""
-        if len(self._unsent) < UNSENT_LIMIT:
-            self._unsent += data
-        try:
-            sent = self._socket.send(self._unsent, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._unsent, sent = b"", 0
-        self._unsent = self._unsent[sent:]
+    def _put(self, data: bytes) -> int:
+        return self._socket.send(data, socket.MSG_DONTWAIT)
 
     def close(self) -> None:
         """Shut the socket down, which ends the reader."""
@@ -103,7 +115,7 @@ def make_pipes(path: str) -> None:
         os.mkfifo(f"{path}.{end}")
 
 
-class PipeLine:
+class PipeLine(_Waiting):
     """A line over two named pipes; the other side reads PATH.in and writes PATH.out.
 
     A pipe holds what is written to it byte for byte. A unix socket holds about 250 pieces, so that an emulated UART,
@@ -112,7 +124,6 @@ class PipeLine:
 
     def __init__(self, path: str, inbox: Inbox, number: int = 0) -> None:
         self._inbox, self._number = inbox, number
-        self._unsent = b""
         self._from = os.open(f"{path}.out", os.O_RDONLY | os.O_NONBLOCK)
         try:
             self._to = os.open(f"{path}.in", os.O_WRONLY | os.O_NONBLOCK)  # fails while nobody has it open
@@ -137,17 +148,8 @@ class PipeLine:
             reason = str(bad)
         self._inbox.put(Closed(reason))
 
-    def write(self, data: bytes) -> None:
-        """Send what the pipe takes now and keep the rest for the next call."""
-        if len(self._unsent) < UNSENT_LIMIT:
-            self._unsent += data
-        try:
-            sent = os.write(self._to, self._unsent)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._unsent, sent = b"", 0
-        self._unsent = self._unsent[sent:]
+    def _put(self, data: bytes) -> int:
+        return os.write(self._to, data)
 
     def close(self) -> None:
         """End the reader and close the pipes."""
@@ -156,7 +158,7 @@ class PipeLine:
             self._reader.join()
             for fd in (self._end, self._from, self._to):
                 os.close(fd)
-            self._wake = -1
+            self._wake = self._to = -1  # what is written from now on is dropped, whoever gets the number next
 
 
 class SerialLine:

@@ -59,3 +59,14 @@ def test_places_that_ran_are_forgotten_before_the_map_of_them_is_full() -> None:
         machine.run(1)
         assert half_of_the_map < found
         assert machine.stats()["first_runs"] == found + 1
+
+
+def test_jump_cache_misses_a_block_once_however_often_the_run_loop_enters_it() -> None:
+    with ran(Engine.BLOCK, LOOP_INSNS) as machine:
+        before = machine.stats()
+        for _ in range(50):
+            machine.run(LOOP_INSNS)
+        after = machine.stats()
+    assert before["jump_misses"] == 1
+    assert after["jump_misses"] == 1
+    assert after["exits"] >= before["exits"] + 50
