@@ -29,6 +29,7 @@ SWITCHES = {  # enum xl_switch
     "no_direct": 128,
     "no_linear_no_direct": 64 + 128,
     "no_fp_copy": 256,
+    "no_backed": 512,
 }
 WARM = 0x800  # from the program's start
 # movabs $helper, %rax; call *%rax or keep it
@@ -61,6 +62,7 @@ COUNTERS = {
     "no_region": "regions",
     "no_direct": "direct_made",
     "no_fp_copy": "fp_copied",
+    "no_backed": "backed",
 }
 
 PROGRAMS: dict[str, Shown] = {
@@ -123,6 +125,11 @@ PROGRAMS: dict[str, Shown] = {
     ),
     "privileged": Shown("wr %psr and a store to the MMU end their blocks", (imm(0x31, 0, 9, 0), NOP, STAY)),
     "alternate_space": Shown("a user word and a bypass", (alternate(0x10, 10, 0x0A), alternate(0x10, 11, 0x1C), STAY)),
+    "operands_in_state": Shown(
+        "a sum and a difference of guest registers: one word is loaded, the other read by the operation",
+        (alu(0x00, 16, 8, 9), alu(0x04, 17, 10, 11), STAY),
+        ("no_backed",),
+    ),
     "tagged": Shown("taddcctv raises on a tag", (alu(0x22), alu(0x20, 11), STAY)),
     "ppc_compare_and_branch": _ppc(
         "a compare and a branch on its result; then a record form and a branch",

@@ -15,7 +15,7 @@
 enum {
     XL_PAGE_BITS = 12,
     XL_PAGE_BYTES = 1 << XL_PAGE_BITS,
-    XL_TLB_BITS = 9,
+    XL_TLB_BITS = 11,
     XL_TLB_ENTRIES = 1 << XL_TLB_BITS,
     XL_ITLB_ENTRIES = 256,
     XL_JUMP_BITS = 11,
@@ -41,6 +41,7 @@ enum {
     XL_DIRECT_FAULTS = 4,      /* of one access, before it goes straight to its slow form */
     XL_REGION_HOT = 2,     /* slices that ended at a block before a region is made around it */
 };
+_Static_assert((1 << XL_TLB_BITS) <= 128 * 16 && (1 << XL_JUMP_BITS) <= 128 * 16, "struct xl_used");
 #define XL_PAGE_MASK ((uint32_t)XL_PAGE_BYTES - 1)
 #define XL_TLB_NONE 0xffffffffu /* no masked address equals it: its low bits are all set */
 
@@ -127,12 +128,10 @@ struct xl_source {
     uint8_t copy[4 * IR_INSNS_MAX];
 };
 
-/* Which entries of a cache were filled since it was emptied, so that emptying it again costs what was used. Zeroed: not known, all are. */
-enum { XL_USED_MAX = 24 };
+/* Which groups of a cache's entries are empty, so that emptying it, or looking through it, costs what was used. Zeroed: none is. */
+enum { XL_USED_GROUP = 16, XL_USED_WORDS = 2 };
 struct xl_used {
-    bool known;
-    uint8_t count;
-    uint16_t at[XL_USED_MAX];
+    uint64_t empty[XL_USED_WORDS];
 };
 
 /* Why translated code came back. */
@@ -243,10 +242,14 @@ struct xl_vm {
 
 static inline void xl_used_note(struct xl_used *u, unsigned entry)
 {
-    if (u->count == XL_USED_MAX)
-        u->known = false;
-    else
-        u->at[u->count++] = (uint16_t)entry;
+    unsigned group = entry / XL_USED_GROUP;
+
+    u->empty[group / 64] &= ~(1ull << group % 64);
+}
+
+static inline bool xl_used_any(const struct xl_used *u, unsigned group)
+{
+    return !(u->empty[group / 64] >> group % 64 & 1);
 }
 
 /* Where the jump cache keeps a pc: host/x64 emits the same computation. */

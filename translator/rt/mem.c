@@ -347,20 +347,23 @@ bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa)
 }
 
 /* Empty a cache by writing `byte` over what was used of it. */
-static void empty(void *cache, size_t bytes, size_t entry_bytes, int byte, struct xl_used *used)
+static void empty(void *cache, size_t entries, size_t entry_bytes, int byte, struct xl_used *used)
 {
-    if (used->known)
-        for (unsigned i = 0; i < used->count; i++)
-            memset((uint8_t *)cache + used->at[i] * entry_bytes, byte, entry_bytes);
-    else
-        memset(cache, byte, bytes);
-    *used = (struct xl_used){.known = true};
+    const size_t group_bytes = XL_USED_GROUP * entry_bytes;
+
+    for (unsigned word = 0; word < entries / XL_USED_GROUP / 64 + 1u && word < XL_USED_WORDS; word++)
+        for (uint64_t left = ~used->empty[word]; left; left &= left - 1) {
+            unsigned group = word * 64 + (unsigned)__builtin_ctzll(left);
+            if (group < entries / XL_USED_GROUP)
+                memset((uint8_t *)cache + group * group_bytes, byte, group_bytes);
+        }
+    memset(used, 0xff, sizeof *used);
 }
 
 /* No code lies at 0xffffffff, so that an entry of ones is none. */
 static void jump_flush(struct xl_cpu *cpu)
 {
-    empty(cpu->jump, sizeof cpu->jump, sizeof cpu->jump[0], 0xff, &cpu->jump_used);
+    empty(cpu->jump, XL_JUMP_ENTRIES, sizeof cpu->jump[0], 0xff, &cpu->jump_used);
     memset(cpu->jump_pages, 0, sizeof cpu->jump_pages);
 }
 
@@ -380,11 +383,11 @@ void xl_tlb_flush(struct xl_cpu *cpu, int mmu)
     cpu->vm->stats.tlb_flushes++;
     for (int m = 0; m < (int)cpu->guest->mmu_count; m++)
         if (mmu < 0 || mmu == m) {
-            empty(cpu->tlb[m], sizeof cpu->tlb[m], sizeof cpu->tlb[m][0], 0xff, &cpu->tlb_used[m]);
+            empty(cpu->tlb[m], XL_TLB_ENTRIES, sizeof cpu->tlb[m][0], 0xff, &cpu->tlb_used[m]);
             cpu->linear[m] = (struct xl_linear){0};
             xl_window_check(cpu, (unsigned)m, 0, 1ull << 32);
         }
-    empty(cpu->itlb, sizeof cpu->itlb, sizeof cpu->itlb[0], 0xff, &cpu->itlb_used);
+    empty(cpu->itlb, XL_ITLB_ENTRIES, sizeof cpu->itlb[0], 0xff, &cpu->itlb_used);
     jump_flush(cpu);
 }
 
@@ -413,11 +416,12 @@ void xl_tlb_protect_code(struct xl_cpu *cpu, uint64_t page_pa)
 
     xl_window_guard(cpu, page_pa);
     for (unsigned m = 0; m < cpu->guest->mmu_count; m++)
-        for (unsigned i = 0; i < XL_TLB_ENTRIES; i++) {
-            struct xl_tlb_entry *e = &cpu->tlb[m][i];
-            if (e->tag_write != XL_TLB_NONE && e->addend + e->tag_write == host)
-                e->tag_write = XL_TLB_NONE;
-        }
+        for (unsigned group = 0; group < XL_TLB_ENTRIES / XL_USED_GROUP; group++)
+            for (unsigned i = 0; i < XL_USED_GROUP && xl_used_any(&cpu->tlb_used[m], group); i++) {
+                struct xl_tlb_entry *e = &cpu->tlb[m][group * XL_USED_GROUP + i];
+                if (e->tag_write != XL_TLB_NONE && e->addend + e->tag_write == host)
+                    e->tag_write = XL_TLB_NONE;
+            }
 }
 
 void xl_code_flush(struct xl_cpu *cpu, gva_t va, uint32_t bytes)

@@ -141,21 +141,18 @@ bool sparc_mmu_reg_get(struct xl_cpu *cpu, uint32_t reg, uint32_t *value)
 bool sparc_mmu_reg_set(struct xl_cpu *cpu, uint32_t reg, uint32_t value)
 {
     struct sparc_cpu *s = sparc_of(cpu);
-    uint32_t control = value & (MMU_E | MMU_NF);
+    uint32_t enabled = s->mmu_control & MMU_E, table = s->mmu_table, context = s->mmu_context;
 
     switch (reg >> 8 & 31) {
-    case 0:
-        if (s->mmu_control != control) {
-            s->mmu_control = control;
-            xl_tlb_flush(cpu, -1);
-        }
-        return true;
+    case 0: s->mmu_control = value & (MMU_E | MMU_NF); break;
     case 1: s->mmu_table = value & ~3u; break;
     case 2: s->mmu_context = value & 255; break;
     case 3: s->mmu_sfsr = value; return true;
     case 4: s->mmu_sfar = value; return true;
     default: return false;
     }
-    xl_tlb_flush(cpu, -1);
+    /* Not for no-fault mode, which says what becomes of a fault: a guest's window traps switch it on and off. */
+    if ((s->mmu_control & MMU_E) != enabled || s->mmu_table != table || s->mmu_context != context)
+        xl_tlb_flush(cpu, -1);
     return true;
 }

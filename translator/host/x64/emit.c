@@ -135,7 +135,7 @@ static void exit_tail(struct emit *e, uint32_t pc, uint32_t npc, bool ends)
         jump_inside(e, x64_jmp(&e->a), pc);
         return;
     }
-    homes_store(e);
+    homes_leave(e);
     if (ends) {
         store_pc(e, pc, npc);
         go_on(e);
@@ -189,12 +189,25 @@ static bool follows(const struct emit *e, const struct ir_op *op)
     return npc->opcode == IR_OP_ADD && npc->arg[0] == op->arg[0] && regs_const(e, npc->arg[1], &step) && step == e->cpu->guest->insn_bytes;
 }
 
+/* At the end of a region: two values go where neither homes nor the banks' addresses are. */
+static void clear_bases(struct emit *e, unsigned *a, unsigned *b)
+{
+    x64_mov(&e->a, RAX, *a);
+    x64_mov(&e->a, RCX, *b);
+    x64_mov(&e->a, RSI, RAX);
+    x64_mov(&e->a, RDI, RCX);
+    *a = RSI;
+    *b = RDI;
+}
+
 static void exit_ind(struct emit *e, const struct ir_op *op)
 {
     unsigned pc = regs_use(e, op->arg[0]), npc = regs_use(e, op->arg[1]);
 
     refund(e, e->passed);
-    homes_store(e);
+    if (e->loop)
+        clear_bases(e, &pc, &npc);
+    homes_leave(e);
     if (!e->ends && !(e->vm->config.switches & XL_NO_JUMP_CACHE) && follows(e, op)) {
         x64_mov(&e->a, RCX, pc);
         x64_shift_imm(&e->a, SHIFT_SHL, 0, RCX, 2);
@@ -396,7 +409,7 @@ static void begin(struct emit *e, struct xl_cpu *cpu, uint32_t number)
     e->failed = e->full = false;
     e->loop = NULL;
     e->homes = e->jumps = 0;
-    e->home_mask = 0;
+    e->reserved = 1u << R12 | 1u << R13;
     e->block->exits = 0;
     e->block->code_offset = (uint32_t)vm->code_used;
     e->half = vm->code_used >= half_middle(vm);

@@ -17,9 +17,10 @@
 enum {
     EMIT_SLOTS = 128,
     EMIT_COLD_MAX = 384,
-    EMIT_ROOM = 320,       /* bytes that one op may take at most, its calls and spills included */
-    EMIT_COLD_ROOM = 448,  /* bytes that one cold piece may take */
-    EMIT_HOMES = 6,
+    EMIT_ROOM = 1024,      /* bytes that one op may take at most, its calls and spills included */
+    EMIT_COLD_ROOM = 640,  /* bytes that one cold piece may take */
+    EMIT_HOMES = 8,
+    EMIT_BACKED = 32,      /* values whose place in the guest's state is kept in mind */
     EMIT_WORDS = 128,      /* of a bank that may have a home */
     EMIT_JUMPS = 64,       /* between the blocks of a region */
     EMIT_COPY_FIRST = 5,   /* xmm registers that hold copies, copies.c */
@@ -28,11 +29,19 @@ enum {
     EMIT_NONE = 0xffff,
 };
 
+/* A word or more of the host's memory. */
+struct emit_place {
+    uint8_t base; /* host register */
+    int32_t disp;
+};
+
 struct emit_value {
     uint16_t last;  /* op that uses it last */
     uint16_t uses;
     uint8_t reg;    /* X64_NO_REG: not in a register */
     uint8_t slot;   /* 0xff: not on the stack */
+    bool backed;    /* lies in the guest register of `back` too */
+    struct emit_place back;
     bool deferred;  /* a comparison or address that its only user makes itself */
     uint8_t home;   /* lives in this home (number + 1) */
     uint8_t hint;   /* will be put into this home (number + 1), and nothing looks there before */
@@ -42,6 +51,7 @@ struct emit_value {
 struct emit_home {
     uint8_t bank, reg;
     bool written;
+    unsigned accesses;
     uint32_t off;
 };
 
@@ -90,9 +100,11 @@ struct emit {
     const struct xl_loop *loop; /* NULL: a single block */
     struct emit_home home[EMIT_HOMES];
     unsigned homes;
-    uint16_t accesses[XL_BANKS][EMIT_WORDS];
+    unsigned accesses[XL_BANKS][EMIT_WORDS];
     bool writes[XL_BANKS][EMIT_WORDS];
-    uint32_t home_mask;  /* host registers that are homes */
+    uint32_t reserved;   /* host registers that hold no values: homes, and bases of banks */
+    uint16_t backed[EMIT_BACKED];
+    unsigned backed_count;
     uint8_t *label[XL_REGION_BLOCKS];
     struct emit_jump jump[EMIT_JUMPS];
     unsigned jumps;
@@ -114,6 +126,8 @@ uint16_t regs_npc_source(const struct emit *e, const struct ir_op *insn);
 unsigned regs_use(struct emit *e, uint16_t ref);
 unsigned regs_make(struct emit *e);
 unsigned regs_make_over(struct emit *e, uint16_t ref);
+bool regs_stays(const struct emit *e, uint16_t ref);
+unsigned regs_make_for(struct emit *e, uint16_t ref);
 bool regs_dies(const struct emit *e, uint16_t ref);
 void regs_done(struct emit *e);
 void regs_before_call(struct emit *e);
@@ -121,14 +135,25 @@ void regs_load_arg(struct emit *e, unsigned reg, uint16_t ref);
 void regs_get_home(struct emit *e, unsigned home);
 void regs_put_home(struct emit *e, unsigned home, uint16_t ref);
 void regs_leave_homes(struct emit *e);
+void regs_to_slot(struct emit *e, uint16_t ref, unsigned reg);
 bool regs_const(const struct emit *e, uint16_t ref, uint64_t *value);
 bool regs_imm(const struct emit *e, uint16_t ref, int32_t *imm);
+bool regs_in_memory(const struct emit *e, uint16_t ref, struct emit_place *at);
+bool regs_operand(const struct emit *e, uint16_t ref, struct emit_place *at);
+/* backed.c */
+void backed_reset(struct emit *e);
+bool backed_by(struct emit *e, uint16_t ref, const struct ir_op *op);
+void backed_overwrite(struct emit *e, const struct ir_op *put);
+void backed_forget(struct emit *e);
 /* homes.c */
 void homes_count(struct emit *e);
 void homes_choose(struct emit *e);
 unsigned home_find(const struct emit *e, const struct ir_op *op);
 void homes_load(struct emit *e);
 void homes_store(struct emit *e);
+void homes_leave(struct emit *e);
+void homes_bases(struct emit *e);
+struct emit_place place_of(const struct ir_op *op);
 /* ops.c */
 void emit_op(struct emit *e, const struct ir_op *op);
 enum x64_cc emit_test(struct emit *e, uint16_t ref);

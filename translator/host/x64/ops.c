@@ -9,6 +9,12 @@
 /* Conditions of ir.h after cmp a, b or add a, b. */
 static const uint8_t cc_of[] = {CC_E, CC_NE, CC_B, CC_AE, CC_BE, CC_A, CC_S, CC_NS, CC_O, CC_NO, CC_L, CC_GE, CC_LE, CC_G};
 
+/* May an op of this width take the value from memory? A guest register is a word. */
+static bool fits(const struct emit *e, uint16_t ref, unsigned w, struct emit_place *at)
+{
+    return regs_operand(e, ref, at) && (!w || at->base == RSP);
+}
+
 static void alu(struct emit *e, const struct ir_op *op, enum x64_alu what, unsigned w)
 {
     uint16_t a = op->arg[0], b = op->arg[1];
@@ -21,7 +27,7 @@ static void alu(struct emit *e, const struct ir_op *op, enum x64_alu what, unsig
     }
     if (regs_imm(e, b, &imm)) {
         unsigned ra = regs_use(e, a);
-        if (what == ALU_ADD && !w && !regs_dies(e, a)) {
+        if (what == ALU_ADD && !w && !regs_stays(e, a)) {
             unsigned d = regs_make(e);
             x64_rm(&e->a, 0x8d, 0, d, ra, imm);
             return;
@@ -29,8 +35,19 @@ static void alu(struct emit *e, const struct ir_op *op, enum x64_alu what, unsig
         x64_alu_imm(&e->a, what, w, regs_make_over(e, a), imm);
         return;
     }
+    struct emit_place at;
+    if (commutes && regs_operand(e, a, &at) && !regs_operand(e, b, &at)) {
+        uint16_t swap = a;
+        a = b;
+        b = swap;
+    }
+    if (a != b && fits(e, b, w, &at)) {
+        unsigned d = regs_make_over(e, a);
+        x64_rm(&e->a, what, w, d, at.base, at.disp);
+        return;
+    }
     unsigned ra = regs_use(e, a), rb = regs_use(e, b);
-    if (what == ALU_ADD && !w && !regs_dies(e, a)) {
+    if (what == ALU_ADD && !w && !regs_stays(e, a)) {
         unsigned d = regs_make(e);
         x64_rx(&e->a, 0x8d, 0, d, ra, rb, 0);
         return;
@@ -66,22 +83,36 @@ static void andn(struct emit *e, const struct ir_op *op)
     x64_alu(&e->a, ALU_AND, 0, regs_make_over(e, op->arg[0]), RAX);
 }
 
+/* The result is the operand extended: read from wherever it is, made wherever it is wanted. */
+static void extend(struct emit *e, const struct ir_op *op, unsigned opcode, unsigned w)
+{
+    struct emit_place at;
+
+    if (regs_operand(e, op->arg[0], &at)) {
+        x64_rm(&e->a, opcode, w, regs_make(e), at.base, at.disp);
+        return;
+    }
+    unsigned from = regs_use(e, op->arg[0]), to = regs_make_for(e, op->arg[0]);
+    if (opcode == 0x8b || opcode == 0x63)
+        x64_rr(&e->a, opcode, w, to, from);
+    else
+        x64_extend(&e->a, opcode, to, from);
+}
+
 static void unary(struct emit *e, const struct ir_op *op)
 {
-    unsigned d;
-
     switch (op->opcode) {
     case IR_OP_NOT: x64_rr(&e->a, 0xf7, 0, 2, regs_make_over(e, op->arg[0])); return;
     case IR_OP_NEG: x64_rr(&e->a, 0xf7, 0, 3, regs_make_over(e, op->arg[0])); return;
     case IR_OP_BSWAP: x64_bswap(&e->a, 0, regs_make_over(e, op->arg[0])); return;
-    case IR_OP_SEXT8: d = regs_make_over(e, op->arg[0]); x64_extend(&e->a, 0x0fbe, d, d); return;
-    case IR_OP_SEXT16: d = regs_make_over(e, op->arg[0]); x64_extend(&e->a, 0x0fbf, d, d); return;
-    case IR_OP_ZEXT8: d = regs_make_over(e, op->arg[0]); x64_extend(&e->a, 0x0fb6, d, d); return;
-    case IR_OP_ZEXT16: d = regs_make_over(e, op->arg[0]); x64_extend(&e->a, 0x0fb7, d, d); return;
+    case IR_OP_SEXT8: extend(e, op, 0x0fbe, 0); return;
+    case IR_OP_SEXT16: extend(e, op, 0x0fbf, 0); return;
+    case IR_OP_ZEXT8: extend(e, op, 0x0fb6, 0); return;
+    case IR_OP_ZEXT16: extend(e, op, 0x0fb7, 0); return;
     case IR_OP_HI: x64_shift_imm(&e->a, SHIFT_SHR, 1, regs_make_over(e, op->arg[0]), 32); return;
-    case IR_OP_LO: d = regs_make_over(e, op->arg[0]); x64_rr(&e->a, 0x8b, 0, d, d); return;
+    case IR_OP_LO: extend(e, op, 0x8b, 0); return;
     case IR_OP_UEXT: regs_make_over(e, op->arg[0]); return;
-    case IR_OP_SEXT: d = regs_make_over(e, op->arg[0]); x64_rr(&e->a, 0x63, 1, d, d); return;
+    case IR_OP_SEXT: extend(e, op, 0x63, 1); return;
     default: /* CLZ: bsr leaves its target alone when the source is 0 only on paper, so choose by cmov */
         x64_mov_imm(&e->a, RCX, 63);
         x64_rr(&e->a, 0x0fbd, 0, RAX, regs_use(e, op->arg[0]));
@@ -92,23 +123,28 @@ static void unary(struct emit *e, const struct ir_op *op)
     }
 }
 
+/* The low word of a product, or all of it: operands are zero-extended, signed ones are extended anew. */
 static void multiply(struct emit *e, const struct ir_op *op)
 {
-    unsigned a = regs_use(e, op->arg[0]), b = regs_use(e, op->arg[1]), d;
+    unsigned w = op->opcode != IR_OP_MUL, b;
+    struct emit_place at;
 
-    if (op->opcode == IR_OP_MUL) {
-        x64_mov(&e->a, RAX, a);
-        x64_rr(&e->a, 0x0faf, 0, RAX, b);
-    } else if (op->opcode == IR_OP_MULU) {
-        x64_mov(&e->a, RAX, a);
-        x64_rr(&e->a, 0x0faf, 1, RAX, b);
+    if (op->opcode == IR_OP_MULS) {
+        if (regs_operand(e, op->arg[1], &at))
+            x64_rm(&e->a, 0x63, 1, RCX, at.base, at.disp);
+        else
+            x64_rr(&e->a, 0x63, 1, RCX, regs_use(e, op->arg[1]));
+        extend(e, op, 0x63, 1);
+        b = RCX;
     } else {
-        x64_rr(&e->a, 0x63, 1, RAX, a);
-        x64_rr(&e->a, 0x63, 1, RCX, b);
-        x64_rr(&e->a, 0x0faf, 1, RAX, RCX);
+        if (op->arg[0] != op->arg[1] && fits(e, op->arg[1], w, &at)) {
+            x64_rm(&e->a, 0x0faf, w, regs_make_over(e, op->arg[0]), at.base, at.disp);
+            return;
+        }
+        b = regs_use(e, op->arg[1]);
+        regs_make_over(e, op->arg[0]);
     }
-    d = regs_make(e);
-    x64_mov64(&e->a, d, RAX);
+    x64_rr(&e->a, 0x0faf, w, e->value[e->op].reg, b);
 }
 
 static void pair(struct emit *e, const struct ir_op *op)
@@ -123,15 +159,22 @@ static void pair(struct emit *e, const struct ir_op *op)
 
 static enum x64_cc compare(struct emit *e, const struct ir_op *op)
 {
-    unsigned a = regs_use(e, op->arg[0]);
+    struct emit_place at;
     int32_t imm;
 
+    if (op->opcode == IR_OP_CMP && regs_imm(e, op->arg[1], &imm) && regs_operand(e, op->arg[0], &at)) {
+        x64_alu_mem_imm(&e->a, ALU_CMP, at.base, at.disp, imm);
+        return (enum x64_cc)cc_of[op->cond];
+    }
+    unsigned a = regs_use(e, op->arg[0]);
     if (op->opcode == IR_OP_CMPADD) {
         x64_mov(&e->a, RAX, a);
         if (regs_imm(e, op->arg[1], &imm))
             x64_alu_imm(&e->a, ALU_ADD, 0, RAX, imm);
         else
             x64_alu(&e->a, ALU_ADD, 0, RAX, regs_use(e, op->arg[1]));
+    } else if (regs_operand(e, op->arg[1], &at)) {
+        x64_rm(&e->a, ALU_CMP, 0, a, at.base, at.disp);
     } else if (!regs_imm(e, op->arg[1], &imm)) {
         x64_alu(&e->a, ALU_CMP, 0, a, regs_use(e, op->arg[1]));
     } else if (imm) {
@@ -147,6 +190,11 @@ enum x64_cc emit_test(struct emit *e, uint16_t ref)
 {
     if (e->value[ref].deferred)
         return compare(e, &e->ir->op[ref]);
+    struct emit_place at;
+    if (regs_operand(e, ref, &at)) {
+        x64_alu_mem_imm(&e->a, ALU_CMP, at.base, at.disp, 0);
+        return CC_NE;
+    }
     unsigned r = regs_use(e, ref);
     x64_rr(&e->a, 0x85, 0, r, r);
     return CC_NE;
@@ -154,8 +202,10 @@ enum x64_cc emit_test(struct emit *e, uint16_t ref)
 
 static void set_from(struct emit *e, enum x64_cc cc)
 {
-    x64_setcc(&e->a, cc, RAX);
-    x64_extend(&e->a, 0x0fb6, regs_make(e), RAX);
+    unsigned d = regs_make(e); /* moves at most: the flags stay */
+
+    x64_setcc(&e->a, cc, d);
+    x64_extend(&e->a, 0x0fb6, d, d);
 }
 
 static void select(struct emit *e, const struct ir_op *op)
@@ -168,29 +218,15 @@ static void select(struct emit *e, const struct ir_op *op)
     x64_rr(&e->a, 0x0f40 | (unsigned)cc, 0, d, yes);
 }
 
-struct where {
-    unsigned base;
-    int32_t disp;
-};
-
 /* A bank pointer is an address that C code may use: bank 0's own, not that of translated code. */
 static void bank(struct emit *e, const struct ir_op *op)
 {
+    backed_forget(e);
     unsigned at = regs_use(e, op->arg[0]), to = op->cond == 1 ? R12 : R13;
 
     x64_load(&e->a, 1, RAX, RBP, ENV(bank[0]));
     x64_rx(&e->a, 0x8d, 1, to, RAX, at, (int32_t)op->off);
     x64_store(&e->a, 1, to, RBP, ENV(bank[0]) + 8 * (int32_t)op->cond);
-}
-
-static struct where where_of(const struct ir_op *op)
-{
-    switch (op->cond) {
-    case 0: return (struct where){RBP, CPU(guest_state) + (int32_t)op->off};
-    case 1: return (struct where){R12, (int32_t)op->off};
-    case 2: return (struct where){R13, (int32_t)op->off};
-    default: return (struct where){RBP, (int32_t)op->off};
-    }
 }
 
 static void store_word(struct emit *e, uint16_t ref, unsigned base, int32_t disp)
@@ -232,8 +268,8 @@ static void call(struct emit *e, const struct ir_op *op)
     const struct xl_helper *h = (const struct xl_helper *)(uintptr_t)op->imm;
     bool looks_out = h->flags & (XL_H_FAULTS | XL_H_ENDS);
 
+    backed_forget(e);
     homes_store(e);
-
     if (h->flags & XL_H_FAULTS)
         emit_site(e, e->insn_op, e->passed, emit_npc_reg(e));
     if (looks_out)
@@ -249,8 +285,7 @@ static void call(struct emit *e, const struct ir_op *op)
     if (looks_out)
         x64_load(&e->a, 1, R14, RBP, ENV(budget));
     if (h->flags & (XL_H_BANKS | XL_H_WRITES)) {
-        x64_load(&e->a, 1, R12, RBP, ENV(bank[1]));
-        x64_load(&e->a, 1, R13, RBP, ENV(bank[2]));
+        homes_bases(e);
         e->flags_kind = -1;
     }
     e->ends |= (h->flags & XL_H_ENDS) != 0;
@@ -262,28 +297,37 @@ static void call(struct emit *e, const struct ir_op *op)
         x64_mov64(&e->a, regs_make(e), RAX);
 }
 
+/* What has no home is loaded when it is used first, if it can be kept in mind. */
 static void get(struct emit *e, const struct ir_op *op)
 {
-    struct where at = where_of(op);
     unsigned home = home_find(e, op);
+    struct emit_place at = place_of(op);
 
     if (home < e->homes)
         regs_get_home(e, home);
-    else
+    else if (!backed_by(e, (uint16_t)e->op, op))
         x64_load(&e->a, 0, regs_make(e), at.base, at.disp);
 }
 
 static void put(struct emit *e, const struct ir_op *op)
 {
-    struct where at = where_of(op);
     unsigned home = home_find(e, op);
+    struct emit_place at = place_of(op);
+    uint64_t constant;
 
     if (op->cond == 0)
         copies_drop(e, op->off, 4);
-    if (home < e->homes)
+    if (home < e->homes) {
         regs_put_home(e, home, op->arg[0]);
-    else
-        store_word(e, op->arg[0], at.base, at.disp);
+        return;
+    }
+    bool is_const = regs_const(e, op->arg[0], &constant);
+    if (!is_const)
+        regs_use(e, op->arg[0]);
+    backed_overwrite(e, op);
+    store_word(e, op->arg[0], at.base, at.disp);
+    if (!is_const)
+        backed_by(e, op->arg[0], op);
 }
 
 void emit_op(struct emit *e, const struct ir_op *op)

@@ -7,7 +7,7 @@
 #include "host/x64/emit.h"
 
 /* Order of choice: those without a REX prefix first; callee-saved ones last, so that calls find few values to save. */
-static const uint8_t order[] = {RDX, RSI, RDI, RBX, R8, R9, R10, R11, R15};
+static const uint8_t order[] = {RDX, RSI, RDI, RBX, R8, R9, R10, R11, R15, R12, R13};
 #define CALLER_SAVED (1u << RDX | 1u << RSI | 1u << RDI | 1u << R8 | 1u << R9 | 1u << R10 | 1u << R11)
 
 static bool droppable(const struct emit *e, unsigned i)
@@ -127,6 +127,7 @@ void regs_plan(struct emit *e)
     for (unsigned i = 0; i < 16; i++)
         e->owner[i] = EMIT_NONE;
     memset(e->slot_used, 0, sizeof e->slot_used);
+    backed_reset(e);
     for (unsigned i = e->ir->count; i-- > 0;) {
         const struct ir_op *op = &e->ir->op[i];
         if (op->opcode == IR_OP_INSN) {
@@ -170,14 +171,11 @@ bool regs_imm(const struct emit *e, uint16_t ref, int32_t *imm)
     return e->ir->op[ref].opcode == IR_OP_CONST || (uint64_t)(int64_t)*imm == value;
 }
 
-static void to_slot(struct emit *e, uint16_t ref)
+/* Store the value, which is in reg, on the stack. */
+void regs_to_slot(struct emit *e, uint16_t ref, unsigned reg)
 {
-    struct emit_value *v = &e->value[ref];
-    uint64_t unused;
     unsigned slot = 0;
 
-    if (v->slot != 0xff || regs_const(e, ref, &unused))
-        return;
     while (slot < EMIT_SLOTS && e->slot_used[slot])
         slot++;
     if (slot == EMIT_SLOTS) {
@@ -185,29 +183,80 @@ static void to_slot(struct emit *e, uint16_t ref)
         return;
     }
     e->slot_used[slot] = true;
-    v->slot = (uint8_t)slot;
-    x64_store(&e->a, 1, v->reg, RSP, (int32_t)slot * 8);
+    e->value[ref].slot = (uint8_t)slot;
+    x64_store(&e->a, 1, reg, RSP, (int32_t)slot * 8);
+}
+
+/* The value's register will hold something else: it stays in memory, where it may be already. */
+static void to_memory(struct emit *e, uint16_t ref)
+{
+    struct emit_value *v = &e->value[ref];
+    uint64_t unused;
+
+    if (v->slot == 0xff && !v->backed && !regs_const(e, ref, &unused))
+        regs_to_slot(e, ref, v->reg);
+}
+
+/* Is the value in memory and in no register? Then where. */
+bool regs_in_memory(const struct emit *e, uint16_t ref, struct emit_place *at)
+{
+    const struct emit_value *v = &e->value[ref];
+
+    if (v->reg != X64_NO_REG || v->deferred || (v->slot == 0xff && !v->backed))
+        return false;
+    *at = v->slot != 0xff ? (struct emit_place){RSP, (int32_t)v->slot * 8} : v->back;
+    return true;
+}
+
+/* May this op take the value from memory? A word that is needed later is better loaded. */
+bool regs_operand(const struct emit *e, uint16_t ref, struct emit_place *at)
+{
+    return e->value[ref].last <= e->op && regs_in_memory(e, ref, at);
+}
+
+/* Load a value that is in no register: 32 bits from a guest register, all from the stack. */
+static void reload(struct emit *e, unsigned reg, uint16_t ref)
+{
+    const struct emit_value *v = &e->value[ref];
+    struct emit_place at = {RSP, 0};
+
+    regs_in_memory(e, ref, &at);
+    x64_load(&e->a, v->slot != 0xff, reg, at.base, at.disp);
+}
+
+/* The op that uses the value next, from here on; what is far away counts as its last use. */
+static unsigned next_use(const struct emit *e, uint16_t ref)
+{
+    enum { NEAR = 64 };
+    unsigned last = e->value[ref].last;
+
+    for (unsigned i = e->op + 1; i < last && i < e->op + NEAR; i++)
+        for (unsigned k = 0; k < 4; k++)
+            if (e->ir->op[i].arg[k] == ref)
+                return i;
+    return last;
 }
 
 static unsigned take(struct emit *e)
 {
     unsigned victim = X64_NO_REG, farthest = 0;
+    uint32_t kept = e->pinned | e->reserved;
 
     for (unsigned i = 0; i < sizeof order; i++)
-        if (e->owner[order[i]] == EMIT_NONE && !((e->pinned | e->home_mask) >> order[i] & 1))
+        if (e->owner[order[i]] == EMIT_NONE && !(kept >> order[i] & 1))
             return order[i];
     for (unsigned i = 0; i < sizeof order; i++) {
-        unsigned r = order[i];
-        if (!((e->pinned | e->home_mask) >> r & 1) && (victim == X64_NO_REG || e->value[e->owner[r]].last > farthest)) {
+        unsigned r = order[i], next = kept >> r & 1 ? 0 : next_use(e, e->owner[r]);
+        if (!(kept >> r & 1) && (victim == X64_NO_REG || next > farthest)) {
             victim = r;
-            farthest = e->value[e->owner[r]].last;
+            farthest = next;
         }
     }
     if (victim == X64_NO_REG) { /* one op wants more than there are: an error in the emitter, and no code */
         e->failed = true;
         return order[0];
     }
-    to_slot(e, e->owner[victim]);
+    to_memory(e, e->owner[victim]);
     e->value[e->owner[victim]].reg = X64_NO_REG;
     e->owner[victim] = EMIT_NONE;
     return victim;
@@ -224,7 +273,7 @@ unsigned regs_use(struct emit *e, uint16_t ref)
         if (regs_const(e, ref, &constant))
             x64_mov_imm(&e->a, r, constant);
         else
-            x64_load(&e->a, 1, r, RSP, (int32_t)v->slot * 8);
+            reload(e, r, ref);
         v->reg = (uint8_t)r;
         e->owner[r] = ref;
     }
@@ -298,6 +347,18 @@ unsigned regs_make_over(struct emit *e, uint16_t ref)
     return to;
 }
 
+/* Is the operand's register the best one for the result? Not when the operand lives on, nor when the result is wanted in a home that is another register. */
+bool regs_stays(const struct emit *e, uint16_t ref)
+{
+    return regs_dies(e, ref) && (!e->value[e->op].hint || e->value[ref].home == e->value[e->op].hint);
+}
+
+/* A register for the result, perhaps that of an operand which dies here and is read before anything is written. */
+unsigned regs_make_for(struct emit *e, uint16_t ref)
+{
+    return regs_stays(e, ref) ? regs_make_over(e, ref) : regs_make(e);
+}
+
 static void release(struct emit *e, uint16_t ref)
 {
     struct emit_value *v = &e->value[ref];
@@ -306,6 +367,7 @@ static void release(struct emit *e, uint16_t ref)
         e->owner[v->reg] = EMIT_NONE;
     v->reg = X64_NO_REG;
     v->home = 0;
+    v->backed = false;
     if (v->slot != 0xff)
         e->slot_used[v->slot] = false;
     v->slot = 0xff;
@@ -346,7 +408,7 @@ static void home_clear(struct emit *e, unsigned home, uint16_t but)
             continue;
         v->home = 0;
         v->reg = X64_NO_REG;
-        if (v->last <= e->op)
+        if (v->last <= e->op || v->backed || v->slot != 0xff)
             continue;
         unsigned r = take(e);
         x64_mov64(&e->a, r, e->home[home].reg);
@@ -371,7 +433,7 @@ void regs_put_home(struct emit *e, unsigned home, uint16_t ref)
         return;
     }
     if (v->reg == X64_NO_REG)
-        x64_load(&e->a, 1, reg, RSP, (int32_t)v->slot * 8);
+        reload(e, reg, ref);
     else
         x64_mov64(&e->a, reg, v->reg);
     if (v->home) /* it lives in another home and stays there */
@@ -389,7 +451,7 @@ void regs_leave_homes(struct emit *e)
         struct emit_value *v = &e->value[i];
         if (!v->home || v->last <= e->op)
             continue;
-        to_slot(e, (uint16_t)i);
+        to_memory(e, (uint16_t)i);
         v->reg = X64_NO_REG;
         v->home = 0;
     }
@@ -402,7 +464,7 @@ void regs_before_call(struct emit *e)
         uint16_t ref = e->owner[r];
         if (ref == EMIT_NONE || !(CALLER_SAVED >> r & 1))
             continue;
-        to_slot(e, ref);
+        to_memory(e, ref);
         e->value[ref].reg = X64_NO_REG;
         e->owner[r] = EMIT_NONE;
     }
@@ -418,5 +480,5 @@ void regs_load_arg(struct emit *e, unsigned reg, uint16_t ref)
     else if (v->reg != X64_NO_REG)
         x64_mov64(&e->a, reg, v->reg);
     else
-        x64_load(&e->a, 1, reg, RSP, (int32_t)v->slot * 8);
+        reload(e, reg, ref);
 }

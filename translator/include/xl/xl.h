@@ -23,7 +23,7 @@ enum xl_time { XL_TIME_HOST, XL_TIME_INSN, XL_TIME_EXACT };
 enum xl_status { XL_OK, XL_BAD_ARG, XL_NO_MEMORY, XL_NOT_THERE };
 /* Why xl_run returned. */
 enum xl_stop { XL_STOP_BUDGET, XL_STOP_IDLE /* waits for an interrupt; deadline in xl_idle_until */, XL_STOP_HALT /* guest ended; code in xl_exit_code */, XL_STOP_REQUEST /* xl_request_stop */, XL_STOP_HOOK /* xl_hits says what */ };
-enum xl_switch { XL_NO_CHAIN = 1, XL_NO_DEAD_PUT = 2, XL_NO_FUSE = 4, XL_NO_FOLD = 8, XL_NO_JUMP_CACHE = 16, XL_NO_REGION = 32, XL_NO_LINEAR = 64, XL_NO_DIRECT = 128, XL_NO_FP_COPY = 256 };
+enum xl_switch { XL_NO_CHAIN = 1, XL_NO_DEAD_PUT = 2, XL_NO_FUSE = 4, XL_NO_FOLD = 8, XL_NO_JUMP_CACHE = 16, XL_NO_REGION = 32, XL_NO_LINEAR = 64, XL_NO_DIRECT = 128, XL_NO_FP_COPY = 256, XL_NO_BACKED = 512 };
 
 /* Disks and networks that the guest sees as virtio devices. */
 enum { XL_DISKS_MAX = 4, XL_NETS_MAX = 2, XL_DISK_TAGS = 4, XL_DISK_REQUEST_BYTES = 65536, XL_DISK_ID_BYTES = 20, XL_FRAME_MAX = 1518 };
@@ -132,7 +132,7 @@ const char *xl_reg_name(struct xl_vm *vm, unsigned index); /* NULL past the end 
 
 struct xl_stats {
     uint64_t insns, insns_interp, first_runs, blocks, blocks_translated_insns, host_bytes, chained, exits, jump_misses, tlb_misses, tlb_flushes, mmio, faults, interrupts,
-        code_flushes, smc_stores, dead_puts, fused, folded, regions, region_homes, linear_made, direct_made, direct_faults, windows_mapped, windows_dropped, windows_switched, fp_copied, disk_requests, frames_out, frames_in;
+        code_flushes, smc_stores, dead_puts, fused, folded, regions, region_homes, linear_made, direct_made, direct_faults, windows_mapped, windows_dropped, windows_switched, fp_copied, backed, disk_requests, frames_out, frames_in;
 };
 void xl_stats_get(struct xl_vm *vm, struct xl_stats *out);
 /*
