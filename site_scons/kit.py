@@ -240,7 +240,10 @@ class Kit:
         sources, libraries, include = self._programs[name]
         objects = self.objects("task", sources, include=include)
         return self._link(
-            name, [*self._runtime, *objects], [self._libraries[library] for library in libraries], "kernel/user/task.ld"
+            name,
+            [*self._runtime, *objects],
+            [self._libraries[library] for library in (*libraries, "end")],
+            "kernel/user/task.ld",
         )
 
     def realtime_programs(self):

@@ -33,6 +33,13 @@ void ds_log(const char *text)
     l4_send(supervisor_slot(), &msg);
 }
 
+/* What main returned, also when it returned before it opened its arguments. */
+_Noreturn void l4_main_ended(int code)
+{
+    ds_args_open();
+    ds_exit(code);
+}
+
 _Noreturn void ds_exit(int code)
 {
     struct l4_msg msg = {.tag = K_TAG(DS_SUPERVISOR_EXIT, 1), .mr = {(uint64_t)(uint32_t)code}};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * First instructions of a task. The kernel (root) or the starter (others) gives a stack in rsp, the start argument in
- * rdi and the address of the thread's UTCB in rsi. main's return is the end of the thread: it sleeps for ever.
+ * rdi and the address of the thread's UTCB in rsi. What main returns goes to l4_main_ended (l4/l4.h).
  */
     .section .text.start, "ax"
     .globl _start
@@ -12,10 +12,9 @@ _start:
     xor %ebp, %ebp
     and $-16, %rsp
     call main
-1:  mov $-1, %rdi
-    mov $14, %eax               /* K_SYS_SLEEP, checked in support.c */
-    syscall
-    jmp 1b
+    mov %eax, %edi
+    call l4_main_ended
+    ud2                         /* it does not return */
     .size _start, . - _start
 
     .section .note.GNU-stack, "", @progbits

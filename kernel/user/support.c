@@ -9,7 +9,6 @@
 struct k_utcb *l4_utcb;
 uint64_t l4_start_arg;
 
-_Static_assert(K_SYS_SLEEP == 14, "crt0.S");
 _Static_assert(K_SYS_RECV == 4, "ipc.S");
 
 enum k_status l4_debug_puts(const char *text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tasks that loop, crash, flood, use up their account, call the kernel at random or run what they may not."""
+"""Tasks that loop, crash, flood, return, use up their account, call the kernel at random or run what they may not."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def test_hostile_tasks_disturb_neither_deadlines_nor_the_guest(attack: Board) ->
     assert log.count("crashes: started anew") == ROW_MAX
     assert "crashes: failed too often, stays stopped" in log
     assert "jumps: exception 13" in log
+    assert "returns: ended with code 3" in log
+    assert "returns: stays stopped" in log
     assert re.search(r"exhausts: made [1-9]\d* threads, then: NO_MEMORY", log)
     for innocent in ("heartbeat", "leon0", "serial"):
         assert f"{innocent}: " not in log

@@ -16,7 +16,7 @@ enum { DS_LOG_BYTES = 256 };
 
 /** Send one line to the log; cut at DS_LOG_BYTES. Waits until root takes it. */
 void ds_log(const char *text);
-/** End this task with a code. */
+/** End this task with a code, as a return from main does. */
 _Noreturn void ds_exit(int code);
 
 #endif

@@ -7,7 +7,7 @@
  *
  * Rules of use: message words 8..63, capability slots to send and receive, MAP_BATCH entries and debug text lie in the
  * calling thread's UTCB (l4_utcb of the first thread; other threads get theirs as second argument of their entry).
- * A task's program provides `int main(void)`; crt0.S calls it on the stack that the starter gave, stops when it returns.
+ * A task's program provides `int main(void)`; crt0.S calls it on the stack that the starter gave, and l4_main_ended with what it returns.
  */
 #ifndef L4_L4_H
 #define L4_L4_H
@@ -21,6 +21,8 @@
 extern struct k_utcb *l4_utcb;
 /** The argument with which the task's first thread was started. */
 extern uint64_t l4_start_arg;
+/** Ends the task's first thread: by ds_exit (devsrv/supervisor.h) in a program with the servers' library, else in a sleep for ever. */
+_Noreturn void l4_main_ended(int code);
 
 /* One message: registers only; words from K_MR_REGISTERS on lie in the UTCB. Layout known to ipc.S. */
 struct l4_msg {

@@ -10,6 +10,7 @@ struct l4_msg {
 };
 
 extern struct k_utcb *l4_utcb;
+_Noreturn void l4_main_ended(int code);
 enum k_status l4_clock(uint64_t *ns, uint64_t *tsc, uint64_t *tsc_hz);
 uint64_t l4_now_ns(void);
 enum k_status l4_wait(uint32_t notification, uint64_t deadline_ns, uint64_t *word);
