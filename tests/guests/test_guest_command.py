@@ -189,3 +189,37 @@ def test_a_program_of_another_cpu_is_refused_with_its_machine(tmp_path: Path) ->
     done = CliRunner().invoke(command, ["run", "--kernel", str(tmp_path / "program.elf")])
     assert isinstance(done.exception, L4vmError)
     assert "e_machine is EM_PPC" in done.exception.message and "(--machine bamboo)" in done.exception.hint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "--kernel", "FILE", "--json", "FOLDER"], "--json FOLDER: a folder, not a file"),
+        (["run", "--kernel", "FILE", "--json", "FOLDER/no/x"], "--json FOLDER/no/x: there is no folder FOLDER/no"),
+        (["run", "--kernel", "FILE", "--screen", "--screenshot", "FOLDER"], "--screenshot FOLDER: a folder"),
+        (["wrap", "FILE", "-o", "FOLDER/no/x"], "-o FOLDER/no/x: there is no folder FOLDER/no"),
+        (["run", "leon3-linux", "--machine", "bamboo"], "the guest leon3-linux is for machine leon3"),
+    ],
+)
+def test_what_cannot_come_to_a_good_end_does_not_begin(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    (tmp_path / "program.elf").write_bytes(elf([*UART_TO_G1, *HALT]))
+    places = {"FILE": str(tmp_path / "program.elf"), "FOLDER": str(tmp_path)}
+
+    def placed(text: str) -> str:
+        for name, path in places.items():
+            text = text.replace(name, path)
+        return text
+
+    done = CliRunner().invoke(command, [placed(word) for word in arguments])
+    assert isinstance(done.exception, L4vmError), done.output
+    assert placed(sentence) in str(done.exception)
+    assert not done.output
+
+
+def test_a_recipe_may_be_given_with_its_own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_build(name: str, say: object) -> None:
+        raise L4vmError(f"building {name}")
+
+    monkeypatch.setattr("l4vm.guests.recipe.build_guest", no_build)
+    done = CliRunner().invoke(command, ["run", "bamboo-linux", "--machine", "bamboo"])
+    assert str(done.exception) == "building bamboo-linux"

@@ -53,7 +53,9 @@ def test_program_runs_with_disks_and_a_network(tmp_path: Path) -> None:
 
 
 def test_missing_disk_is_named(tmp_path: Path) -> None:
-    assert "no-disk.img: No such file" in refusal(tmp_path, "--disk", str(tmp_path / "no-disk.img"))
+    text = refusal(tmp_path, "--disk", str(tmp_path / "no-disk.img"))
+    assert "no-disk.img: No such file" in text
+    assert f"`truncate -s 16M {tmp_path}/no-disk.img` makes" in text
 
 
 def test_part_of_a_sector_is_refused(tmp_path: Path) -> None:

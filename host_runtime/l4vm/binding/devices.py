@@ -46,9 +46,10 @@ class Disk:
         try:
             fd = os.open(path, (os.O_RDONLY if is_read_only else os.O_RDWR) | os.O_CLOEXEC)
         except OSError as bad:
+            step = "give a file that can be written, or FILE,ro" if not is_read_only else ""
             raise L4vmError(
                 f"disk {path}: {bad.strerror}",
-                "give a file that can be written, or FILE,ro" if not is_read_only else "",
+                f"`truncate -s 16M {path}` makes an empty one" if isinstance(bad, FileNotFoundError) else step,
             ) from bad
         try:
             fcntl.flock(fd, (fcntl.LOCK_SH if is_read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -24,6 +24,7 @@ from l4vm.bench.breakdown import PARTS
 from l4vm.bench.chart import draw
 from l4vm.bench.programs import MACHINES, PROGRAM_MACHINES
 from l4vm.bench.translator import MEAN, Row, entry_kind, entry_names, means, run, to_json
+from l4vm.cli.files import WritableFile
 from l4vm.cli.run import board_of, build, tree_root
 from l4vm.errors import L4vmError
 
@@ -123,7 +124,7 @@ def _on_board(guests: list[str], names: list[str], share: int) -> list[translato
 
 
 @command.command()
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the rows here, a chart beside.")
+@click.option("--json", "json_path", type=WritableFile(), help="Write the rows here, a chart beside.")
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 100), help="Runs of each.")
 @click.option("--only", multiple=True, help="Only this entry.")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only entries of this kind.")
@@ -204,7 +205,7 @@ def show_io(rows: list[io_rows.Row]) -> None:
 
 
 @command.command()
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the rows here.")
+@click.option("--json", "json_path", type=WritableFile(), help="Write the rows here.")
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 100), help="Runs of each.")
 @click.option("--only", multiple=True, type=click.Choice(list(io_board.OPERATIONS)), help="Only this operation.")
 @click.option("--where", multiple=True, type=click.Choice(io_rows.WHERE), help="Only there.")

@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from l4vm.cli.files import ExistingFile
+from l4vm.cli.files import ExistingFile, WritableFile
 from l4vm.cli.guest_devices import device_options
 from l4vm.cli.guest_run import CHOICES, Options, read_bytes, read_optional, run_guest
 from l4vm.cli.ps import action_command
@@ -46,7 +46,7 @@ def command() -> None:
     type=ExistingFile(),
     help="Bare program, plain vmlinux, wrapped vmlinux, or uImage.",
 )
-@click.option("--machine", default="leon3", show_default=True, help="Board that --kernel is for.")
+@click.option("--machine", help="Board that --kernel is for [default: leon3].")
 @click.option("--ram", type=click.IntRange(min=1), metavar="MIB", help="Guest RAM.")
 @click.option(
     "--initrd",
@@ -81,7 +81,7 @@ def command() -> None:
 @click.option("--screen", is_flag=True, help="Give the guest a display and a keyboard.")
 @click.option(
     "--screenshot",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=WritableFile(),
     metavar="FILE",
     help="Write what the screen shows at the end as PNG.",
 )
@@ -135,7 +135,7 @@ for _action, _sentence in (
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=WritableFile(),
     help="ELF file to write.",
 )
 @click.option(

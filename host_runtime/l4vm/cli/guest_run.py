@@ -36,6 +36,7 @@ CHOICES = {
 }
 FILES_READ = ("kernel", "initrd", "dtb")
 CHANNEL, KEYBOARD = "console", "keyboard"
+MACHINE_DEFAULT = "leon3"
 WALL_S = 0.05
 TYPING_WALL_S = 0.002
 TYPING_INSNS = 50_000
@@ -52,7 +53,7 @@ class Options:
 
     recipe: str | None = None
     kernel: Path | None = None
-    machine: str = "leon3"
+    machine: str | None = None
     ram: int | None = None
     initrd: Path | None = None
     append: str | None = None
@@ -245,19 +246,27 @@ def refuse_file(recipe: Path) -> None:
 
 
 def resolve(recipe: str | None, kernel: Path | None, wish: Start) -> Load:
-    """Find, build and lay out what the command line asks for; of `wish`, the kernel is not looked at.
+    """Find, build and lay out what the command line asks for.
+
+    Args:
+        wish: its kernel is not looked at; its machine is "" when none is asked for.
 
     Raises:
         L4vmError: nothing or two things are asked for, or they do not go together.
     """
     if recipe is not None and kernel is None:
         refuse_file(Path(recipe))
-        from l4vm.guests.recipe import build_guest
+        from l4vm.guests.recipe import build_guest, read_recipe
 
+        made_for = read_recipe(recipe)["machine"]
+        if wish.machine not in ("", made_for):
+            step = "leave --machine out, or give that machine a kernel of yours by --kernel"
+            raise L4vmError(f"--machine {wish.machine}: the guest {recipe} is for machine {made_for}", step)
         files = build_guest(recipe, lambda sentence: say(sentence))
         return lay_out(start_of_recipe(files, wish))
     if kernel is not None and recipe is None:
-        return lay_out(replace(wish, kernel=read_bytes(kernel, "an executable"), where=str(kernel)))
+        machine = wish.machine or MACHINE_DEFAULT
+        return lay_out(replace(wish, machine=machine, kernel=read_bytes(kernel, "an executable"), where=str(kernel)))
     raise L4vmError("name one guest: a recipe or --kernel FILE", "for example: l4vm guest run leon3-linux")
 
 
@@ -395,7 +404,7 @@ def run_guest(o: Options) -> int:
 
         devices = parse_devices(o.disk, o.net)
     wish = Start(
-        machine=o.machine,
+        machine=o.machine or "",
         kernel=b"",
         where="",
         ram_mib=o.ram,

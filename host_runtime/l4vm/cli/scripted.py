@@ -14,11 +14,11 @@ Rules of use:
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from l4vm.cli.files import WritableFile
 from l4vm.console.script import READERS, Step, StepError
 
 STEPS_KEY = "l4vm.steps"
@@ -84,7 +84,7 @@ def script_options(function: F) -> F:
             click.option(
                 "--json",
                 "json_path",
-                type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+                type=WritableFile(),
                 metavar="FILE",
                 help="Write the result to FILE ('-': standard output).",
             ),

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
+from l4vm.errors import L4vmError
+
 
 def default_folder(what: str) -> Path:
     """Return a new folder name for the logs of one run, under the user's state folder."""
@@ -23,11 +25,18 @@ def default_folder(what: str) -> Path:
 
 
 class Logs:
-    """The log files of one run; the folder is made."""
+    """The log files of one run; the folder is made.
+
+    Raises:
+        L4vmError: it cannot be.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as bad:
+            raise L4vmError(f"{folder}: no folder for logs: {bad.strerror}", "give another one by --logs") from bad
         self._files: dict[str, BinaryIO] = {}
 
     def open(self, channel: str) -> None:

@@ -81,7 +81,7 @@ class MachineMap:
         for kind, wanted in (("DISK", disks), ("NET", nets)):
             have = sum(place.kind == kind for place in self.virtio)
             if wanted > have:
-                what = "disks" if kind == "DISK" else "networks"
+                what = ("disk" if kind == "DISK" else "network") + "s" * (wanted > 1)
                 raise L4vmError(
                     f"{wanted} {what}: machine {self.name} has places for {have}",
                     "give it fewer" if have else "leave them out",

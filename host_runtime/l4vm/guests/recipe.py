@@ -22,7 +22,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from l4vm.errors import L4vmError, nearest
 from l4vm.guests.boot import boot_files
@@ -122,13 +122,13 @@ def build_guest(name: str, progress: Progress | None = None) -> GuestFiles:
         steps.userland(out / "initramfs.cpio.gz")
 
     def pack(out: Path, scratch: Path) -> None:
-        parts = _cached(name, f"parts-{parts_key(name)[:32]}", compile_parts)
+        parts = _cached(name, f"parts-{parts_key(name)[:32]}", compile_parts, say)
         for path in parts.iterdir():
             os.link(path, out / path.name)
         for file_name, data in boot_files(recipe, (out / "vmlinux"), (out / "initramfs.cpio.gz")).items():
             (out / file_name).write_bytes(data)
 
-    target = _cached(name, recipe_key(name)[:32], pack)
+    target = _cached(name, recipe_key(name)[:32], pack, say)
     dtb = target / "board.dtb"
     return GuestFiles(
         name=name,
@@ -144,7 +144,16 @@ def build_guest(name: str, progress: Progress | None = None) -> GuestFiles:
     )
 
 
-def _cached(name: str, key: str, make: Callable[[Path, Path], None]) -> Path:
+def _lock(lock: IO[str], name: str, say: Progress) -> None:
+    """Take a lock; who has to wait for another build says so."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(f"waiting: another process builds {name}")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _cached(name: str, key: str, make: Callable[[Path, Path], None], say: Progress) -> Path:
     """Return the cache folder `key`, made by `make(out, scratch)` if it is not there."""
     guests = cache_root() / "guests"
     guests.mkdir(parents=True, exist_ok=True)
@@ -153,7 +162,7 @@ def _cached(name: str, key: str, make: Callable[[Path, Path], None]) -> Path:
         return target
     kind = key.partition("-")[0] if "-" in key else "boot"
     with (guests / f".lock-{name}-{kind}").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _lock(lock, name, say)
         if not target.is_dir():
             scratch = Path(tempfile.mkdtemp(prefix=f".build-{name}-", dir=guests))
             try:

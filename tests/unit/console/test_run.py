@@ -91,6 +91,17 @@ def test_boot_text_is_a_channel_of_its_own(tmp_path: Path) -> None:
     assert "boot | hello board" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "path", "sentence"),
+    [("--json", "no/out.json", "there is no folder no"), ("--logs", "/proc/logs", "/proc/logs: no folder for logs")],
+)
+def test_results_that_cannot_be_kept_are_refused_first(tmp_path: Path, option: str, path: str, sentence: str) -> None:
+    done = run(tree(tmp_path, "hello board\\r\\n"), "--headless", "--timeout", "60", option, path)
+    assert done.returncode == 2, done.stderr
+    assert sentence in done.stderr
+    assert "hello" not in done.stderr
+
+
 def test_counted_time_works_too(tmp_path: Path) -> None:
     done = run(tree(tmp_path, "hello board\\r\\n"), *SCRIPT, "--timeout", "60", "--icount")
     assert done.returncode == 0, done.stderr

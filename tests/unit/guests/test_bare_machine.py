@@ -27,7 +27,7 @@ def mini(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ({"append": "quiet"}, "a command line: machine mini runs bare programs, which take none"),
         ({"initrd": b""}, "an initial RAM disk: machine mini"),
         ({"dtb": b""}, "a device tree: machine mini"),
-        ({"nets": 1}, "1 networks: machine mini has places for 0"),
+        ({"nets": 1}, "1 network: machine mini has places for 0"),
         ({"screen": True}, "a screen: machine mini has none"),
         ({"ram_mib": 17}, "17 MiB of RAM: machine mini takes 1 to 16 MiB"),
         ({}, "x: not an ELF file"),
