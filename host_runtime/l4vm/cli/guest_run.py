@@ -246,10 +246,7 @@ def refuse_file(recipe: Path) -> None:
 
 
 def resolve(recipe: str | None, kernel: Path | None, wish: Start) -> Load:
-    """Find, build and lay out what the command line asks for.
-
-    Args:
-        wish: its kernel is not looked at; its machine is "" when none is asked for.
+    """Find, build and lay out what is asked for; of `wish`, the kernel is not looked at. It names no machine by "".
 
     Raises:
         L4vmError: nothing or two things are asked for, or they do not go together.

@@ -22,6 +22,13 @@ _STRING = re.compile(r'"""(?:\\.|[^\\])*?""""{0,2}' r"|'''.*?''''{0,2}" r'|"(?:\
 _WORD = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}#\n]+")
 _LAST = re.compile(r"(\[\d+\]|\.?[^.\[\]]+)$")
+_SHOWN = 60  # characters of a line in an error
+_NEXT_STEPS = {  # by how tomllib's sentences begin
+    "Cannot overwrite": "write each key once in its table, and [[NAME]] above each of several tables",
+    "Cannot declare": "write [NAME] once, or [[NAME]] above each of several tables",
+    "Invalid value": "write a text in quotes, an integer, true, false, or an array of them in [ ]",
+    "Expected newline": "end the line behind the value; integers have no units and do not begin with 0",
+}
 _AT = re.compile(r"^(.*?) \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -137,6 +144,17 @@ class _Scanner:
         return self.lines
 
 
+def _no_toml(text: str, place: str, line: int, sentence: str) -> L4vmError:
+    """Return the error for what tomllib refuses: the place, the line as it stands, the cause and what to do."""
+    if text.startswith("\ufeff"):
+        return L4vmError(f"{place}: the file begins with a byte order mark", "save it as UTF-8 without one")
+    lines = text.splitlines()
+    shown = lines[line - 1].strip()[:_SHOWN] if line <= len(lines) else ""
+    steps = (step for begins, step in _NEXT_STEPS.items() if sentence.startswith(begins))
+    step = next(steps, "see https://toml.io/en/v1.0.0 for the syntax")
+    return L4vmError(": ".join(filter(None, (place, shown, sentence))), step)
+
+
 def parse(text: str, name: str) -> Document:
     """Parse a file's text; `name` is how errors call it.
 
@@ -149,7 +167,7 @@ def parse(text: str, name: str) -> Document:
         match = _AT.match(str(error))
         line = int((match and match[2]) or max(1, len(text.splitlines())))
         sentence = match[1] if match else str(error)
-        raise L4vmError(f"{name}:{line}: {sentence}", "see https://toml.io/en/v1.0.0 for the syntax") from error
+        raise _no_toml(text, f"{name}:{line}", line, sentence) from error
     except RecursionError as error:
         raise L4vmError(f"{name}: arrays or tables are nested too deeply", "three levels are enough") from error
     return Document(name, values, _Scanner(text).run())

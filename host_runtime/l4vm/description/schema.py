@@ -179,7 +179,7 @@ def allowed_range(key: Key) -> str:
 
 def _number(key: Key, value: int | None) -> str:
     """Return a number as its key is usually written: addresses in hexadecimal."""
-    return "any" if value is None else f"0x{value:x}" if key.multiple > 1 else str(value)
+    return "any" if value is None else f"{value:#x}" if key.multiple > 1 else str(value)
 
 
 def _how_to_write(path: str, name: str, key: Key) -> str:
