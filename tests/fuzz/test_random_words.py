@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import random
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -34,6 +34,11 @@ class Guest:
     word: Callable[[random.Random], int]
     start: Callable[[Machine, random.Random], None]
     registers: tuple[str, ...]
+    endian: str = ">"  # as struct has it
+
+    def code_of(self, words: Sequence[int]) -> bytes:
+        """Return words as they lie in memory."""
+        return struct.pack(f"{self.endian}{len(words)}I", *words)
 
 
 def _sparc_word(r: random.Random) -> int:
@@ -127,13 +132,14 @@ GUESTS = {
         _mips_word,
         _mips_start,
         tuple(f"r{n}" for n in (1, 3, 4, 5, 9, 14, 17, 22, 30, 31)),
+        "<",
     ),
 }
 
 
 def outcome(guest: Guest, seed: int, engine: Engine, insns: int = 3000) -> tuple[int, int, Stop]:
     r, slices = random.Random(seed), random.Random(seed + engine)
-    code = struct.pack(f">{WORDS}I", *(guest.word(r) for _ in range(WORDS)))
+    code = guest.code_of([guest.word(r) for _ in range(WORDS)])
     with Machine(guest.machine, ram_mib=8, engine=engine, time=Time.EXACT) as machine:
         machine.write(guest.code, code)
         machine.boot(guest.first)
@@ -162,3 +168,12 @@ def compare(guest: Guest, seed: int) -> int:
 def test_random_words_run_the_same_in_both_engines(guest: Guest, first: int) -> None:
     for seed in range(first, min(first + 20, CASES)):
         compare(guest, seed)
+
+
+@pytest.mark.parametrize("guest", GUESTS.values(), ids=GUESTS)
+def test_words_lie_as_the_cpu_reads_them(guest: Guest) -> None:
+    word = guest.word(random.Random(1))
+    with Machine(guest.machine, ram_mib=8) as machine:
+        machine.write(guest.code, guest.code_of([word] * 2048))
+        machine.boot(guest.first)
+        assert machine.dump(guest.first).splitlines()[1].startswith(f"{guest.first:08x}  {word:08x}  ")
