@@ -28,13 +28,20 @@ TOOLS = {
     "qemu-system-x86_64": ("--version", True, "qemu-system-x86", "runs a board without hardware"),
     "gcc": ("--version", True, "gcc", "compiles kernel, servers and translator"),
     "qemu-system-sparc": ("--version", False, "qemu-system-sparc", "peer of the benchmarks"),
+    "qemu-system-ppc": ("--version", False, "qemu-system-ppc", "peer of the benchmarks"),
+    "qemu-system-mipsel": ("--version", False, "qemu-system-mips", "peer of the benchmarks"),
     "sparc64-linux-gnu-gcc": ("--version", False, "gcc-sparc64-linux-gnu", "builds SPARC guests"),
+    "powerpc-linux-gnu-gcc": ("--version", False, "gcc-powerpc-linux-gnu", "builds PowerPC guests"),
+    "mipsel-linux-gnu-gcc": ("--version", False, "gcc-mipsel-linux-gnu", "builds MIPS programs"),
     "xorriso": ("-version", False, "xorriso", "writes the disk image"),
     "grub-mkimage": ("--version", False, "grub-common", "makes the boot loader of the disk image"),
     "gdb-multiarch": ("--version", False, "gdb-multiarch", "debugs kernel and guests"),
     "clang-format": ("--version", False, "clang-format", "formats C sources"),
 }
 """Program -> (version argument, needed?, Debian package, what for)."""
+
+NOT_IN_THE_KIT = ("clang-format",)
+"""Packages that ./kit does not install: nothing that it runs needs them."""
 
 PACKAGES = ("construct", "pyserial", "cobs", "click", "rich", "cffi", "pyelftools", "SCons")
 
@@ -66,7 +73,8 @@ def _tools() -> Iterator[Check]:
         if shutil.which(program):
             yield Check(program, _version(program, argument), "ok")
         else:
-            step = f"apt install {package} ({purpose}), or let ./kit do it"
+            step = f"apt install {package} ({purpose})"
+            step += "" if package in NOT_IN_THE_KIT else ", or let ./kit do it"
             yield Check(program, "not installed", "missing" if needed else "note", step)
 
 
