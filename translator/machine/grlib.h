@@ -71,6 +71,7 @@ struct apb {
     unsigned slots;
     struct apb_slot slot[APB_DEVICES_MAX];
 };
+/* Set base and pnp first. False when the device reaches out of what lies between them or into another one, or when there are too many. */
 bool apb_add(struct apb *d, uint32_t base, uint32_t bytes, uint32_t id, const struct xl_device_ops *ops, void *dev);
 extern const struct xl_device_ops apb_ops;
 

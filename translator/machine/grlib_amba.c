@@ -9,9 +9,14 @@
 
 bool apb_add(struct apb *d, uint32_t base, uint32_t bytes, uint32_t id, const struct xl_device_ops *ops, void *dev)
 {
-    if (d->slots == APB_DEVICES_MAX)
+    uint32_t off = base - d->base, end = d->pnp - d->base;
+
+    if (d->slots == APB_DEVICES_MAX || !bytes || off >= end || bytes > end - off)
         return false;
-    d->slot[d->slots++] = (struct apb_slot){base - d->base, bytes, id, ops, dev};
+    for (unsigned i = 0; i < d->slots; i++)
+        if (off < d->slot[i].base + d->slot[i].bytes && d->slot[i].base < off + bytes)
+            return false;
+    d->slot[d->slots++] = (struct apb_slot){off, bytes, id, ops, dev};
     return true;
 }
 

@@ -146,7 +146,7 @@ struct xl_vm *xl_create(const struct xl_config *config, const struct xl_port *po
     vm->code_used = vm->code_start;
     vm->machine_from = vm->arena_used;
     if (!machine->create(vm, &vm->config, &vm->machine_state))
-        return refuse(error, error_bytes, "the machine could not be put together: RAM size or arena");
+        return refuse(error, error_bytes, "its model refused: devices overlap, it has no such RAM, disks, networks or screen, or the arena is full");
     if (vm->config.time == XL_TIME_HOST)
         vm->host_start_ns = vm->host_now_ns = port->clock_ns(port->arg);
     xl_reset(vm);

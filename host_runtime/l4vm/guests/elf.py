@@ -89,8 +89,17 @@ def _name_of(number: int, what: str) -> str:
 
 
 def cpu_of_machine(facts: Mapping[str, int]) -> str:
-    """Return the CPU whose executables a machine runs, by the `elf_machine` of its map."""
-    return next(cpu for cpu, known in _CPUS.items() if known.number == facts["elf_machine"])
+    """Return the CPU whose executables a machine runs, by the `elf_machine` of its map.
+
+    Raises:
+        L4vmError: there is no such CPU.
+    """
+    for cpu, known in _CPUS.items():
+        if known.number == facts["elf_machine"]:
+            return cpu
+    there_are = ", ".join(f"{known.number} ({cpu})" for cpu, known in _CPUS.items())
+    step = f"there are {there_are}; a new CPU has its line in _CPUS of host_runtime/l4vm/guests/elf.py"
+    raise L4vmError(f"MACHINE(elf_machine, {facts['elf_machine']}): no guest CPU has this number", step)
 
 
 def parse_executable(data: bytes, where: str, cpu: str = "sparc") -> Executable:
@@ -175,8 +184,11 @@ def check_fits(executable: Executable, where: str, ram_base: int, ram_bytes: int
     """
     for segment in executable.segments:
         if segment.pa < ram_base or segment.pa + segment.mem_bytes > ram_base + ram_bytes:
+            step = "give the guest more RAM, or link the program inside it"
+            if segment.pa < ram_base:
+                step = "link the program inside RAM; -Wl,-N keeps the file's own headers from lying before it"
             raise L4vmError(
                 f"{where}: the segment at 0x{segment.pa:x}, {segment.mem_bytes} bytes, is outside RAM "
                 f"(0x{ram_base:x}..0x{ram_base + ram_bytes:x})",
-                "give the guest more RAM, or link the program inside it",
+                step,
             )

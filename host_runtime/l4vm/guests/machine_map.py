@@ -16,6 +16,7 @@ from l4vm.errors import L4vmError
 VIRTIO_BYTES = 0x200  # translator/machine/virtio.h VIRTIO_REGISTER_BYTES
 _LINE = re.compile(r"^(MACHINE|MASTER|AHB|APB|SCREEN_APB|SCREEN_OPB|VIRTIO|DCR|OPB|BUS)\(([^)]*)\)\s*$")
 _WIDTHS = {"MACHINE": 2, "MASTER": 5, "AHB": 7, "APB": 7, "VIRTIO": 4, "DCR": 3, "OPB": 5}
+_FACTS = ("elf_machine", "ram_base", "ram_min", "ram_max")
 _WIDTHS |= {"SCREEN_APB": 7, "SCREEN_OPB": 5, "BUS": 4}
 
 
@@ -103,7 +104,7 @@ def read_machine_map(name: str) -> MachineMap:
     """Read the map of machine `name`.
 
     Raises:
-        L4vmError: there is no such map, or a line of it does not have its macro's columns.
+        L4vmError: there is no such map, a line of it does not have its macro's columns, or a fact is missing.
     """
     path = machine_map_path(name)
     if not path.is_file():
@@ -123,7 +124,11 @@ def read_machine_map(name: str) -> MachineMap:
                 f"{path}:{number}: {macro} has {len(columns)} columns, not {_WIDTHS[macro]}",
                 "see the head of the file",
             )
-        values = [int(column, 0) for column in columns[1:]]
+        try:
+            values = [int(column, 0) for column in columns[1:]]
+        except ValueError as bad:
+            step = "write integers as 0x100 or 256; nothing is computed"
+            raise L4vmError(f"{path}:{number}: {line}: {bad}", step) from bad
         if macro == "VIRTIO":
             virtio.append(VirtioPlace(columns[0], *values))
         elif macro == "MACHINE":
@@ -137,4 +142,7 @@ def read_machine_map(name: str) -> MachineMap:
             devices.append(Device(columns[0], *values))
         elif macro == "DCR":
             dcrs[columns[0]] = (values[0], values[1])
+    for fact in _FACTS:
+        if fact not in facts:
+            raise L4vmError(f"{path}: a line MACHINE({fact}, ...) is missing", "see docs/guide/machines.md")
     return MachineMap(name, facts, tuple(devices), tuple(virtio), tuple(screen), dcrs)

@@ -95,6 +95,11 @@ void test_advance(uint64_t ns)
     t.now_ns = end;
 }
 
+bool test_add(uint32_t base, uint32_t bytes)
+{
+    return apb_add(&t.apb, base, bytes, 0, &mctrl_ops, &t.mctrl);
+}
+
 uint32_t test_read(uint32_t off)
 {
     return apb_ops.read(&t.apb, off, 4);

@@ -42,12 +42,16 @@ class Devices:
         self._library = library
         library.test_begin()
         library.test_read.restype = ctypes.c_uint32
+        library.test_add.restype = ctypes.c_bool
 
     def __getitem__(self, offset: int) -> int:
         return int(self._library.test_read(ctypes.c_uint32(offset)))
 
     def __setitem__(self, offset: int, value: int) -> None:
         self._library.test_write(ctypes.c_uint32(offset), ctypes.c_uint32(value))
+
+    def add(self, base: int, size: int) -> bool:
+        return bool(self._library.test_add(ctypes.c_uint32(base), ctypes.c_uint32(size)))
 
     def advance_us(self, us: int) -> None:
         self._library.test_advance(ctypes.c_uint64(us * 1000))
@@ -221,6 +225,25 @@ def test_apb_records_name_every_device(devices: Devices) -> None:
         (0x01011006, 0x0030FFF1),
         (0, 0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("base", "size", "fits"),
+    [
+        (0x80000400, 0x100, True),
+        (0x800FEF00, 0x100, True),
+        (0x80000380, 0x100, False),  # into the timers
+        (0x800003FF, 1, False),
+        (0x80000000, 0x1000, False),  # around all
+        (0x7FFFFF00, 0x100, False),  # before the bridge
+        (0x80100000, 0x100, False),
+        (0x800FEFC0, 0x100, False),  # into the records
+        (0x80000400, 0, False),
+        (0x80000400, 0xFFFFFFFF, False),
+    ],
+)
+def test_a_device_has_its_own_place_behind_the_bridge(devices: Devices, base: int, size: int, fits: bool) -> None:
+    assert devices.add(base, size) is fits
 
 
 def test_memory_controller_registers_store(devices: Devices) -> None:
