@@ -234,8 +234,9 @@ class Kit:
 
     def _program_elf(self, name):
         if name not in self._programs:
+            sentence = f"there is neither {name}.c beside the image file nor such a program of devsrv/"
             raise L4vmError(
-                f"image {self.choices.image}: there is no program '{name}'", nearest(name, sorted(self._programs))
+                f"{self.description.where_program(name)}: {sentence}", nearest(name, sorted(self._programs))
             )
         sources, libraries, include = self._programs[name]
         objects = self.objects("task", sources, include=include)

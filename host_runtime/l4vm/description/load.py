@@ -47,6 +47,14 @@ class Description:
                 found += sorted(path for path in (RECIPES / guest.recipe).glob("*") if path.is_file())
         return tuple(found)
 
+    def where_program(self, name: str) -> str:
+        """Return how an error begins about a program that the image names, where it is named first."""
+        named: list[Server | Realtime] = [*self.image.servers, *self.image.realtime]
+        place = next((task.place for task in named if task.program == name), None)
+        if place is None:
+            return f"{self.where(Place('image', 'image'), 'root')} = '{name}'"
+        return f"{self.where(place, 'program')} = '{name}'"
+
     def where(self, place: Place, key: str) -> str:
         """Return how an error begins that is found later: `file:line: guest.leon0.kernel`."""
         return f"{self.document.place(join(place.path, key))}: {join(place.shown, key)}"

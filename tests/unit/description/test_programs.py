@@ -86,3 +86,12 @@ def test_programs_not_built_and_broken_are_named_by_place(tmp_path: Path) -> Non
     ]
     assert errors.value.exit_code == 3
     assert sorted(parse_programs(description(tmp_path), PROGRAMS)) == ["beat", "root", "serial", "vm"]
+
+
+def test_a_program_is_found_where_the_image_names_it(tmp_path: Path) -> None:
+    whole = description(tmp_path)
+    assert whole.where_program("beat").endswith(": rt.beat.program = 'beat'")
+    assert whole.where_program("serial").endswith(": server.serial.program = 'serial'")
+    assert whole.where_program("root").endswith(": image.root = 'root'")
+    line = int(whole.where_program("beat").split(":")[1])
+    assert whole.folder.joinpath("case.toml").read_text(encoding="utf-8").splitlines()[line - 1] == 'program = "beat"'
