@@ -188,7 +188,8 @@ def test_a_program_of_another_cpu_is_refused_with_its_machine(tmp_path: Path) ->
     (tmp_path / "program.elf").write_bytes(elf(HALT, machine=20))
     done = CliRunner().invoke(command, ["run", "--kernel", str(tmp_path / "program.elf")])
     assert isinstance(done.exception, L4vmError)
-    assert "e_machine is EM_PPC" in done.exception.message and "(--machine bamboo)" in done.exception.hint
+    assert "e_machine is EM_PPC" in done.exception.message
+    assert done.exception.hint.endswith("by --machine or an image's machine =: bamboo")
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ SYSTEM_PORTS = {
     "interrupt controller 2": (0xA0, 0xA2), "debug exit": (0xF4, 0xF8),
 }  # fmt: skip
 """Ports the kernel uses itself (kernel/x64)."""
+CLOCKS_PER_BIT, DIVISOR_MAX, PERCENT_OFF = 16, 0xFFFF, 3
+"""Of a 16550, and how far off a rate may be: devsrv/serial/uart16550.c."""
 SCREEN_PORTS = ((0x60, 1), (0x64, 1), (0x3D4, 2))
 FRAME_PORTS = ((0x1CE, 3),)
 """Those of a display with a linear frame, beside a PC's."""
@@ -60,6 +62,7 @@ def check_board(reader: Reader, board: Board) -> None:
     _routes(reader, board)
     _uart_irqs(reader, board)
     _uart_ports(reader, board)
+    _uart_bauds(reader, board)
 
 
 def _span(first: int, end: int) -> str:
@@ -144,6 +147,20 @@ def _uart_ports(reader: Reader, board: Board) -> None:
                 text = f" = 0x{uart.port:x}: its {uart.ports} ports overlap {name} ({_span(first, end)})"
                 reader.wrong(uart.place, "port", text, "give each device its own ports")
         taken.append((uart.place.shown, uart.port, uart.port + uart.ports))
+
+
+def _uart_bauds(reader: Reader, board: Board) -> None:
+    """The serial server refuses such a rate, too, but it has no line then to say so on."""
+    for uart in board.uart:
+        if reader.is_bad(uart.place, "baud") or reader.is_bad(uart.place, "clock_hz"):
+            continue
+        unit = uart.baud * CLOCKS_PER_BIT
+        divisor = (uart.clock_hz + unit // 2) // unit
+        if 1 <= divisor <= DIVISOR_MAX and abs(divisor * unit - uart.clock_hz) * 100 <= uart.clock_hz * PERCENT_OFF:
+            continue
+        near = min(max(divisor, 1), DIVISOR_MAX) * CLOCKS_PER_BIT
+        text = f" = {uart.baud}: a clock of {uart.clock_hz} Hz does not make it to {PERCENT_OFF} %"
+        reader.wrong(uart.place, "baud", text, f"the nearest is {uart.clock_hz / near:.0f}; or correct clock_hz")
 
 
 # ---- the image ----

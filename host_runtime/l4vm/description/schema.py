@@ -108,7 +108,7 @@ class Reader:
             hint = _how_to_write(join(place.path, name), name, key)
             self.wrong(place, name, f" = {_show(value)}: must be {_kind(key)}", hint)
         elif not _allowed(key, value):
-            hint = nearest(value, key.choices) if key.choices else f"allowed: {allowed_range(key)}"
+            hint = f"{'there are' if key.choices else 'allowed'}: {allowed_range(key)}"
             if key.element:
                 hint = _how_to_write(join(place.path, name), name, key)
             shown = _number(key, value) if key.kind is int else _show(value)

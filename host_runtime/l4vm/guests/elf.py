@@ -76,8 +76,8 @@ class Executable:
 def _others(number: int) -> str:
     """Name the machines whose CPU runs this kind of file."""
     maps = [read_machine_map(name) for name in machine_names()]
-    names = [f"--machine {board.name}" for board in maps if board.facts["elf_machine"] == number]
-    return f", or give the machine that it is for ({', '.join(names)})" if names else ""
+    names = ", ".join(board.name for board in maps if board.facts["elf_machine"] == number)
+    return f", or give the machine that it is for, by --machine or an image's machine =: {names}" if names else ""
 
 
 def _name_of(number: int, what: str) -> str:
