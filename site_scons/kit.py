@@ -248,9 +248,9 @@ class Kit:
         )
 
     def realtime_programs(self):
-        """The image's own C files: a real-time task each."""
+        """The image's own C files: a real-time task or a server each."""
         for source in Glob(f"#images/{self.choices.image}/*.c"):
-            self.program(os.path.splitext(source.name)[0], [source], ["rt", "ds"])
+            self.program(os.path.splitext(source.name)[0], [source], ["rt", "port", "ds"])
 
     # ---- the image ----
 

@@ -2,7 +2,7 @@
 /* A linear frame of Bochs' display (bochs.h). */
 #include "bochs.h"
 
-#include "port_io.h"
+#include "devsrv/port_io.h"
 
 enum { PORT_INDEX = 0x1ce, PORT_DATA = 0x1cf };
 enum { REGISTER_ID = 0, REGISTER_WIDTH = 1, REGISTER_HEIGHT = 2, REGISTER_BITS = 3, REGISTER_ENABLE = 4, REGISTER_X = 8, REGISTER_Y = 9 };

@@ -2,7 +2,7 @@
 /* The PC's keyboard controller (i8042.h). */
 #include "i8042.h"
 
-#include "port_io.h"
+#include "devsrv/port_io.h"
 
 enum { PORT_DATA = 0x60, PORT_STATUS = 0x64, PORT_COMMAND = 0x64 };
 enum { STATUS_OUTPUT = 1, STATUS_INPUT = 2, STATUS_MOUSE = 0x20 };

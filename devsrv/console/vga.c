@@ -2,7 +2,7 @@
 /* The display in text mode (vga.h). */
 #include "vga.h"
 
-#include "port_io.h"
+#include "devsrv/port_io.h"
 
 enum { REGISTER_CURSOR_START = 0x0a, REGISTER_CURSOR_HIGH = 0x0e, REGISTER_CURSOR_LOW = 0x0f, CURSOR_OFF = 0x20, CURSOR_LINE = 13 };
 enum { BRIGHT = 8, COLOURS_BACK = 8, STATUS = 0x70, STATUS_VISIBLE = 0x1f, UNKNOWN = '?' };

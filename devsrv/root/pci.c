@@ -6,7 +6,7 @@
  */
 #include "root.h"
 
-#include "port_io.h"
+#include "devsrv/port_io.h"
 
 enum { PORT_ADDRESS = 0xcf8, PORT_DATA = 0xcfc, PORTS = 8 };
 enum { DEVICES = 32, FUNCTIONS = 8, REGISTER_ID = 0x00, REGISTER_COMMAND = 0x04, REGISTER_BAR_0 = 0x10, REGISTER_BAR_1 = 0x14 };

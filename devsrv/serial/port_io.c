@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* IN and OUT in user mode: the task's I/O permission bitmap lets it reach its own ports only; any other is a fault. Source: Intel SDM vol. 1, 19.5.2. */
-#include "port_io.h"
+#include "devsrv/port_io.h"
 
 uint8_t port_read8(uint16_t port)
 {

@@ -2,7 +2,7 @@
 /* The 16550 (uart16550.h). Registers and bits are spelled as in the data sheet's table II. */
 #include "uart16550.h"
 
-#include "port_io.h"
+#include "devsrv/port_io.h"
 
 #include <stddef.h>
 

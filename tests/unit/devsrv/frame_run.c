@@ -4,7 +4,7 @@
  */
 #include "display.h"
 #include "picture.h"
-#include "port_io.h"
+#include "devsrv/port_io.h"
 
 #include <stdio.h>
 #include <stdlib.h>

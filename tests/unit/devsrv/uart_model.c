@@ -2,7 +2,7 @@
 /* The model (uart_model.h). Time passes by a pseudo-random number of steps at each access of a register, always the same from start to end of a test. */
 #include "uart_model.h"
 
-#include "port_io.h"
+#include "devsrv/port_io.h"
 
 #include <stdlib.h>
 #include <string.h>

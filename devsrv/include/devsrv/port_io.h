@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Bytes and words from or to I/O ports of the CPU. port_io.c does it; a test links a model of the device instead. */
-#ifndef SERIAL_PORT_IO_H
-#define SERIAL_PORT_IO_H
+#ifndef DEVSRV_PORT_IO_H
+#define DEVSRV_PORT_IO_H
 
 #include <stdint.h>
 
