@@ -59,6 +59,7 @@ class Manifest:
     cpu: str
     extra: tuple[str, ...]
     lines: tuple[int, ...] = (0,)
+    uarts: int = 1  # that the board has
 
     @classmethod
     def load(cls, path: Path) -> Manifest:
@@ -80,6 +81,7 @@ class Manifest:
                 cpu=str(qemu.get("cpu", "max")),
                 extra=tuple(str(argument) for argument in qemu.get("extra", ())),
                 lines=tuple(int(uart) for uart in facts.get("lines", ())) or (0,),
+                uarts=int(facts.get("uarts", 1)),
             )
         except FileNotFoundError as bad:
             raise L4vmError(
@@ -117,7 +119,8 @@ def command_line(manifest: Manifest, boot: Boot, line_path: str) -> list[str]:
     words += ["-m", str(manifest.memory_mib), "-nodefaults", "-vga", "std", "-no-reboot"]
     for number, path in enumerate(line_paths(manifest, line_path)):
         words += ["-chardev", f"pipe,id=line{number},path={path}"]
-    for uart in range(max(manifest.lines) + 1):  # QEMU's first serial port is the board's first UART
+    count = max(manifest.uarts, *(line + 1 for line in manifest.lines))
+    for uart in range(count):  # QEMU's first serial port is the board's first UART
         words += ["-serial", f"chardev:line{manifest.lines.index(uart)}" if uart in manifest.lines else "null"]
     words += ["-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4"]
     if boot.icount or boot.paced:

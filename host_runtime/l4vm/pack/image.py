@@ -122,6 +122,7 @@ def _manifest(description: Description, resolved: Resolved, kernel: Path, out: P
         "symbols": {"kernel": os.path.relpath(kernel, out)},
         "channels": resolved.channels,
         "lines": [[uart.name for uart in board.uart].index(server.device) for server in carriers(image)],
+        "uarts": len(board.uart),
         "guests": [guest.name for guest in image.guests],
         "realtime": [task.name for task in image.realtime],
         "qemu": {"memory_mib": board.qemu_memory_mib, "cpu": board.qemu_cpu, "extra": list(board.qemu_extra)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,9 @@ def test_addresses_of_a_panic_get_function_file_and_line(tmp_path: Path) -> None
     assert "#0 0000000010000004    <- kernel_main+0x4 (k.c:" in text
     assert text.endswith("rax ffffffffffffffff")
     assert symbolise("PANIC", tmp_path / "no.elf") == "PANIC"
+
+
+def test_uarts_of_other_servers_are_there_too() -> None:
+    words = command_line(replace(HERE, lines=(1,), uarts=3), Boot(), "line")
+    given = [words[i + 1] for i, word in enumerate(words) if word == "-serial"]
+    assert given == ["null", "chardev:line0", "null"]
