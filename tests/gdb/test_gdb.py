@@ -167,7 +167,7 @@ def test_monitor_goes_back_to_a_snapshot(guest: Guest, program: Path) -> None:
 
 @pytest.mark.parametrize("board", BOARDS[:1], indirect=True, ids=["leon3"])
 def test_unusable_places_are_refused(program: Path, tmp_path: Path) -> None:
-    wrong = {"70000": "neither a port", "x": "neither a port", str(tmp_path): "Address already in use"}
+    wrong = {"70000": "neither a port", "x": "for example --gdb 1234", str(tmp_path): "Address already in use"}
     for place, words in wrong.items():
         done = subprocess.run(
             ["python", "-m", "l4vm", "guest", "run", "--kernel", str(program), "--headless", "--gdb", place],

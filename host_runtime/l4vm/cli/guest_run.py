@@ -372,7 +372,7 @@ def check_options(o: Options) -> None:
     if o.screenshot and not o.screen:
         raise L4vmError(f"--screenshot {o.screenshot} needs --screen", "without it the guest has no display")
     if o.ns_per_insn and o.time == "host":
-        raise L4vmError("--ns-per-insn needs --time insn or exact")
+        raise L4vmError("--ns-per-insn needs --time insn or exact", "in host time no instruction has a length")
     if o.check and o.time != "exact":
         raise L4vmError("--check needs --time exact", "two runs are the same in exact time only")
     if o.check and o.gdb is not None:

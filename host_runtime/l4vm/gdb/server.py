@@ -52,7 +52,8 @@ class Server:
                     raise ValueError(place)
                 made = socket.create_server((HOST, port))
         except ValueError:
-            raise L4vmError(f"--gdb {place}: neither a port 0 to 65535 nor a path with a slash in it") from None
+            sentence = f"--gdb {place}: neither a port 0 to 65535 nor a path with a slash in it"
+            raise L4vmError(sentence, "for example --gdb 1234 or --gdb ./gdb.sock") from None
         except OSError as bad:
             raise L4vmError(f"--gdb {place}: {bad.strerror}", "give another port or path", exit_code=3) from bad
         made.listen(1)
