@@ -71,6 +71,8 @@ WRITABLE = {
     (15, 1): ("ebase", 0x3FFFF000),
     (16, 0): ("config", 7),
     (16, 1): ("config1", 0),
+    (16, 7): ("config7", 0),
+    (26, 0): ("errctl", 0x30000000),
     (28, 0): ("taglo", M32),
     (30, 0): ("errorepc", M32),
     (31, 0): ("desave", M32),
@@ -245,7 +247,7 @@ def test_unmapped_windows_show_the_first_memory(mips: Machine) -> None:
 
 
 def test_nothing_at_an_address_is_a_bus_error(mips: Machine) -> None:
-    mips["r3"] = 0x1E000000
+    mips["r3"] = 0x1D000000
     put(mips, op("LW", rt=5, base=3))
     mips.run(1)
     assert trap_of(mips) == (GENERAL, BUS_DATA)
@@ -440,6 +442,27 @@ def test_di_and_ei_return_what_status_was(mips: Machine) -> None:
 def test_after_reset_the_cpu_is_at_its_boot_vector(mips: Machine) -> None:
     mips.reset()
     assert (mips["pc"], mips["status"], mips["random"]) == (0xBFC00000, 0x400000 | ERL, 15)
+
+
+def test_the_cpu_says_which_kind_of_24kc_it_is(mips: Machine) -> None:
+    """16 TLB entries, two caches of 128 sets, lines of 32 bytes and 4 ways; no FPU, vectored interrupts; WAIT's end."""
+    run(mips, *(op("MFC0", rt=3 + sel, rd=16, sel=sel) for sel in range(8)))
+    cache = 1 << 6 | 4 << 3 | 3
+    more, release_2, tlb, vectored = 1 << 31, 1 << 10, 1 << 7, 1 << 5
+    first = [more | release_2 | tlb | 2, more | 15 << 25 | cache << 16 | cache << 7, more, vectored]
+    expected = [*first, 0, 0, 0, 1 << 31]
+    assert [mips[f"r{3 + sel}"] for sel in range(8)] == expected
+
+
+def test_a_waiting_cpu_goes_on_at_an_interrupt_that_is_not_taken(mips: Machine) -> None:
+    mips["status"], mips["count"], mips["compare"] = 0x8000, 0, 100000
+    put(mips, op("WAIT"), op("ADDIU", rt=3, imm=7))
+    mips["pc"], mips["r3"] = 0x80000000 | CODE, 0
+    for _ in range(100):
+        if mips["r3"]:
+            break
+        mips.run_for(insns=1, wall_s=0.05)
+    assert (mips["r3"], trap_of(mips)) == (7, None)
 
 
 def test_registers_of_returns_may_be_read_in_a_slot(mips: Machine) -> None:

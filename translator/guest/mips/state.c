@@ -185,13 +185,14 @@ void mips_exception_return(struct xl_cpu *cpu)
 }
 
 /*
- * As a 24Kc with TLB and without FPU, MIPS16e and coprocessors   24K 5.2
+ * As a 24Kc with TLB and two caches of 16 KiB, without parity, FPU, MIPS16e, UserLocal and coprocessors   24K 5.2
  *   Config   31 M | 15 BE | 14 AT 13 | 12 AR 10 | 9 MT 7 | 2 K0 0            Config1   31 M | 30 TLB entries - 1 25 | 24 IS 22 | IL 19 | IA 16 | DS 13 | DL 10 | DA 7
+ *   Config7  31 WII: WAIT ends with an interrupt that is not taken, too
  */
 void mips_reset(struct xl_cpu *cpu)
 {
-    enum { RELEASE_2 = 1 << 10, MT_TLB = 1 << 7, UNCACHED = 2, SETS_256 = 2, LINE_32 = 4, WAYS_4 = 3, VECTORED = 1 << 5 };
-    const uint32_t cache = SETS_256 << 6 | LINE_32 << 3 | WAYS_4, more = 0x80000000u;
+    enum { RELEASE_2 = 1 << 10, MT_TLB = 1 << 7, UNCACHED = 2, SETS_128 = 1, LINE_32 = 4, WAYS_4 = 3, VECTORED = 1 << 5 };
+    const uint32_t cache = SETS_128 << 6 | LINE_32 << 3 | WAYS_4, more = 0x80000000u, wait_ends = 0x80000000u;
     struct xl_env *env = xl_cpu_env(cpu);
     struct mips_cpu *s = mips_of(cpu);
 
@@ -204,6 +205,7 @@ void mips_reset(struct xl_cpu *cpu)
         .config1 = more | (MIPS_TLB_ENTRIES - 1) << 25 | cache << 16 | cache << 7,
         .config2 = more,
         .config3 = VECTORED,
+        .config7 = wait_ends,
     };
     mips_mmu_reset(cpu);
     env->irq_own = env->idle = 0;
