@@ -42,6 +42,9 @@ uint64_t xl_time_ns(struct xl_vm *vm);
 void xl_event_arm(struct xl_vm *vm, struct xl_event *e, uint64_t when_ns);
 void xl_event_cancel(struct xl_vm *vm, struct xl_event *e);
 
+/* The guest does nothing but ask a device whether its time has come: guest time goes on to until_ns, no further than the next event, as if the CPU slept. */
+void xl_time_skip(struct xl_vm *vm, uint64_t until_ns);
+
 /* The machine drives the CPU's interrupt request: level guest-defined, 0 none. Taken before the next instruction. */
 void xl_irq_set(struct xl_vm *vm, uint32_t level);
 /* Guest-wide stop requests by devices. */

@@ -393,13 +393,29 @@ uint64_t xl_idle_until_ns(struct xl_vm *vm)
     return vm->events ? vm->events->when_ns : UINT64_MAX;
 }
 
+/* Where guest time gets to that is to go on to ns: the next event comes first. */
+static uint64_t skip_end_ns(const struct xl_vm *vm, uint64_t now, uint64_t ns)
+{
+    if (vm->events && ns > vm->events->when_ns)
+        ns = vm->events->when_ns;
+    return ns > now ? ns : now;
+}
+
 void xl_advance_ns(struct xl_vm *vm, uint64_t ns)
 {
     uint64_t now = xl_time_ns(vm);
 
-    if (vm->config.time == XL_TIME_HOST || ns <= now)
-        return;
-    if (vm->events && ns > vm->events->when_ns)
-        ns = vm->events->when_ns > now ? vm->events->when_ns : now;
-    vm->idle_ns += ns - now;
+    if (vm->config.time != XL_TIME_HOST)
+        vm->idle_ns += skip_end_ns(vm, now, ns) - now;
+}
+
+void xl_time_skip(struct xl_vm *vm, uint64_t until_ns)
+{
+    uint64_t now = xl_time_ns(vm), ns = skip_end_ns(vm, now, until_ns) - now;
+
+    if (vm->config.time == XL_TIME_HOST)
+        vm->host_start_ns -= ns;
+    else
+        vm->idle_ns += ns;
+    xl_attention(vm->cpu);
 }
