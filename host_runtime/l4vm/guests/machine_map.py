@@ -14,10 +14,10 @@ from pathlib import Path
 from l4vm.errors import L4vmError
 
 VIRTIO_BYTES = 0x200  # translator/machine/virtio.h VIRTIO_REGISTER_BYTES
-_LINE = re.compile(r"^(MACHINE|MASTER|AHB|APB|SCREEN_APB|SCREEN_OPB|VIRTIO|DCR|OPB|BUS)\(([^)]*)\)\s*$")
+_LINE = re.compile(r"^(MACHINE|MASTER|AHB|APB|SCREEN_APB|SCREEN_OPB|VIRTIO|DCR|OPB|BUS|ISA)\(([^)]*)\)\s*$")
 _WIDTHS = {"MACHINE": 2, "MASTER": 5, "AHB": 7, "APB": 7, "VIRTIO": 4, "DCR": 3, "OPB": 5}
+_WIDTHS |= {"SCREEN_APB": 7, "SCREEN_OPB": 5, "BUS": 4, "ISA": 4}
 _FACTS = ("elf_machine", "ram_base", "ram_min", "ram_max")
-_WIDTHS |= {"SCREEN_APB": 7, "SCREEN_OPB": 5, "BUS": 4}
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def read_machine_map(name: str) -> MachineMap:
         elif macro in ("OPB", "SCREEN_OPB"):
             controller, irq, base, size = values
             (screen if "SCREEN" in macro else devices).append(Device(columns[0], irq, base, size, controller))
-        elif macro == "BUS":
+        elif macro in ("BUS", "ISA"):
             devices.append(Device(columns[0], *values))
         elif macro == "DCR":
             dcrs[columns[0]] = (values[0], values[1])
