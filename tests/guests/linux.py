@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from l4vm.binding import Hit, Machine, Stop, Time
 from l4vm.guests import Load, Start, build_guest, lay_out, start_of_recipe
+from tests.guests import unpacked
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,33 @@ def sent_by_16550(writes: list[Hit]) -> bytes:
 _FACTS = {
     "leon3-linux": ("sparc", 34_000_000, 0xF0000000, range(0x80000100, 0x80000200), sent_by_apbuart),
     "bamboo-linux": ("ppc", 64_000_000, 0xC0000000, range(0xEF600300, 0xEF600308), sent_by_16550),
+    unpacked.RECIPE: ("mips", 340_000_000, 0x80000000, range(0x180003F8, 0x18000400), sent_by_16550),
 }
 RECIPES = tuple(_FACTS)
+WITH_SCREEN = tuple(recipe for recipe in RECIPES if recipe != unpacked.RECIPE)
+
+
+def _start_of(recipe: str) -> Start:
+    files = build_guest(recipe, progress=print)
+    start = start_of_recipe(files, Start(files.machine, b"", ""))
+    return replace(start, kernel=unpacked.unpacked(files)) if recipe == unpacked.RECIPE else start
 
 
 def linux_of(recipe: str) -> Linux:
-    """Return a recipe's Linux, built if need be."""
-    files = build_guest(recipe, progress=print)
-    return Linux(lay_out(start_of_recipe(files, Start(files.machine, b"", ""))), *_FACTS[recipe])
+    """Return a recipe's Linux, built if need be; one that unpacks itself has done that already."""
+    return Linux(lay_out(_start_of(recipe)), *_FACTS[recipe])
+
+
+def run_arguments(recipe: str, folder: Path) -> list[str]:
+    """Return the arguments of `l4vm guest` that run what `linux_of` returns; files are put into a folder."""
+    if recipe != unpacked.RECIPE:
+        return ["run", recipe]
+    start = _start_of(recipe)
+    kernel, initrd = folder / "vmlinux", folder / "initrd"
+    kernel.write_bytes(start.kernel)
+    initrd.write_bytes(start.initrd or b"")
+    arguments = ["run", "--machine", start.machine, "--ram", str(start.ram_mib), "--kernel", str(kernel)]
+    return [*arguments, "--initrd", str(initrd), "--append", start.append or ""]
 
 
 def step(machine: Machine, insns: int) -> bytes:

@@ -13,6 +13,7 @@ from l4vm.cli.guest import command
 from l4vm.errors import L4vmError
 from l4vm.exit_codes import ExitCode
 from l4vm.guests import GuestFiles, build_guest
+from tests.guests.linux import run_arguments
 
 pytestmark = pytest.mark.guest
 
@@ -23,12 +24,15 @@ def linux() -> GuestFiles:
     return build_guest("leon3-linux")
 
 
-@pytest.mark.parametrize(("recipe", "cpu"), [("leon3-linux", "sparc"), ("bamboo-linux", "ppc")])
+@pytest.mark.parametrize(
+    ("recipe", "cpu"), [("leon3-linux", "sparc"), ("bamboo-linux", "ppc"), ("malta-linux", "mips")]
+)
 @pytest.mark.parametrize("time_mode", ["host", "insn", "exact"])
-@pytest.mark.parametrize("engine", ["interp", "block"])
+@pytest.mark.parametrize("engine", ["interp", "block", "tiers"])
 def test_linux_boots_and_talks(recipe: str, cpu: str, tmp_path: Path, engine: str, time_mode: str) -> None:
     result = tmp_path / "result.json"
-    arguments = ["run", recipe, "--engine", engine, "--time", time_mode, "--headless", "--quiet"]
+    run = run_arguments(recipe, tmp_path) if engine == "interp" else ["run", recipe]
+    arguments = [*run, "--engine", engine, "--time", time_mode, "--headless", "--quiet"]
     arguments += ["--timeout", "120", "--json", str(result), "--until", "console=^# "]
     arguments += [
         "--send",
@@ -89,6 +93,34 @@ def test_uimage_boots_with_initrd_command_line_and_tree(bamboo: GuestFiles, with
         command, [*arguments, "--until", "console=^console.* proof", "--until", r"console=MemTotal: +9\d{4}"]
     )
     assert done.exit_code == ExitCode.OK, done.output
+
+
+@pytest.fixture(scope="module")
+def malta() -> GuestFiles:
+    """The MIPS guest of the recipe."""
+    return build_guest("malta-linux")
+
+
+@pytest.mark.parametrize(("line", "reason"), [("poweroff", "Power down"), ("reboot", "Restarting system")])
+def test_debians_kernel_boots_with_initrd_and_command_line_and_ends_the_machine(
+    malta: GuestFiles, line: str, reason: str
+) -> None:
+    arguments = ["run", "--machine", "malta", "--kernel", str(malta.kernel), "--initrd", str(malta.initrd)]
+    arguments += ["--append", f"{malta.append} proof", "--ram", "96", "--headless", "--quiet", "--timeout", "60"]
+    arguments += ["--until", "console=^# ", "--send", r"console=cat /proc/cmdline /proc/meminfo\n"]
+    arguments += ["--until", "console=^rd_start=.* proof", "--until", r"console=MemTotal: +[78]\d{4}"]
+    arguments += ["--until", "console=^# ", "--send", rf"console={line}\n", "--until", f"console=reboot: {reason}"]
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == ExitCode.OK, done.output
+
+
+def test_linux_measures_the_clock_of_the_malta_to_the_tick(malta: GuestFiles) -> None:
+    """By the update flag of the real-time clock, whatever an instruction takes."""
+    for ns in ("3", "20"):
+        arguments = ["run", malta.name, "--time", "exact", "--ns-per-insn", ns, "--headless", "--quiet"]
+        arguments += ["--timeout", "60", "--until", r"console=CPU frequency 320\.00 MHz"]
+        done = CliRunner().invoke(command, arguments)
+        assert done.exit_code == ExitCode.OK, done.output
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from l4vm.cli import guest
 from l4vm.exit_codes import ExitCode
-from tests.guests.linux import RECIPES
+from tests.guests.linux import RECIPES, run_arguments
 
 pytestmark = pytest.mark.guest
 SCRIPT = [
@@ -30,9 +30,9 @@ ENGINES = (
 )
 
 
-def end_of(recipe: str, options: tuple[str, ...], result: Path) -> tuple[int, int, str]:
+def end_of(run: list[str], options: tuple[str, ...], result: Path) -> tuple[int, int, str]:
     """Run the script; return count, guest time and hash of registers and RAM at its end."""
-    arguments = ["run", recipe, "--time", "exact", "--headless", "--quiet", "--timeout", "300", "--json", str(result)]
+    arguments = [*run, "--time", "exact", "--headless", "--quiet", "--timeout", "300", "--json", str(result)]
     done = CliRunner().invoke(guest.command, [*arguments, *options, *SCRIPT])
     assert done.exit_code == ExitCode.OK, done.output
     facts = json.loads(result.read_text())
@@ -41,5 +41,6 @@ def end_of(recipe: str, options: tuple[str, ...], result: Path) -> tuple[int, in
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_scripted_input_ends_in_one_state_in_every_engine(recipe: str, tmp_path: Path) -> None:
-    found = {options: end_of(recipe, options, tmp_path / "result.json") for options in ENGINES}
+    run = run_arguments(recipe, tmp_path)
+    found = {options: end_of(run, options, tmp_path / "result.json") for options in ENGINES}
     assert len(set(found.values())) == 1, found

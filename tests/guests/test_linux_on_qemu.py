@@ -23,6 +23,13 @@ def test_wrapped_linux_boots_to_its_shell_on_qemu() -> None:
     shell_answers(["qemu-system-sparc", *machine, "-kernel", str(files.kernel)], b"sparc")
 
 
+def test_malta_linux_boots_to_its_shell_on_qemu() -> None:
+    files = build_guest("malta-linux", progress=print)
+    machine = ["-M", "malta", "-cpu", "24Kc", "-m", str(files.ram_mib), "-nographic", "-nic", "none"]
+    command = ["qemu-system-mipsel", *machine, "-kernel", str(files.kernel), "-initrd", str(files.initrd)]
+    shell_answers([*command, "-append", files.append], b"mips")
+
+
 @pytest.mark.parametrize("own_tree", [False, True], ids=["tree of the emulator", "tree of ours"])
 def test_bamboo_linux_boots_to_its_shell_on_qemu(own_tree: bool, tmp_path: Path) -> None:
     files = build_guest("bamboo-linux", progress=print)

@@ -20,7 +20,7 @@ from l4vm.errors import L4vmError
 from l4vm.guests import Load, Start, build_guest, lay_out, start_of_recipe
 from l4vm.guests.wrap import wrap
 from tests.guests.glyphs import ALPHABET, cells, learn, read
-from tests.guests.linux import RECIPES
+from tests.guests.linux import WITH_SCREEN
 from tests.guests.shell import Guest, Room
 
 pytestmark = [pytest.mark.guest, pytest.mark.slow]
@@ -71,7 +71,7 @@ class Desk:
             self.room.step()
 
 
-@pytest.fixture(scope="module", params=RECIPES)
+@pytest.fixture(scope="module", params=WITH_SCREEN)
 def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
     made = Desk(load_of(request.param))
     with made.room:
@@ -129,7 +129,7 @@ def test_other_modes_of_the_display_show_the_same_text(mode: str) -> None:
 
 
 def test_guest_without_a_screen_has_neither_display_nor_keyboard() -> None:
-    for recipe in RECIPES:
+    for recipe in WITH_SCREEN:
         files = build_guest(recipe, progress=print)
         with Room(Guest(lay_out(start_of_recipe(files, Start(files.machine, b"", ""))))) as room:
             room.boot()
@@ -155,7 +155,7 @@ def test_example_of_the_guide_runs_in_python() -> None:
     exec(example, {})
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", WITH_SCREEN)
 def test_command_of_the_guide_types_and_takes_a_picture(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,13 +4,14 @@
     l4vm guest run leon3-linux                            build (or find) the guest and talk to it
     l4vm guest run --kernel program.elf --headless        run a bare program to its end
     l4vm guest run --machine bamboo --kernel uImage --initrd FILE --append "console=ttyS0,115200"
+    l4vm guest run --machine malta --kernel vmlinuz --initrd FILE --append "console=ttyS0"
     l4vm guest run leon3-linux --disk disk.img --net lab.sock
     l4vm guest run leon3-linux --screen --send 'keyboard=ls' --screenshot screen.png
     l4vm guest wrap vmlinux -o linux.elf --append TEXT    put the PROM around a plain vmlinux
 
 The guest's channel is called `console`; with --screen what is sent to `keyboard` is typed there. Scripts work as in
-`l4vm run`. A guest that ends itself (SPARC: `ta 0` with traps off, the PROM's halt; PowerPC: a reset by DBCR0) ends
-the run with exit code 0, if every --until was met.
+`l4vm run`. A guest that ends itself (SPARC: `ta 0` with traps off, the PROM's halt; PowerPC: a reset by DBCR0; Malta: a
+reset or power-off) ends the run with exit code 0, if every --until was met.
 """
 
 from __future__ import annotations

@@ -24,7 +24,15 @@ def _bamboo(recipe: dict[str, Any], vmlinux: Path, initrd: Path) -> dict[str, by
     return {"kernel": kernel, "board.dtb": board_tree(recipe["ram_mib"] << 20, recipe["append"])}
 
 
-_MACHINES: dict[str, Callable[[dict[str, Any], Path, Path], dict[str, bytes]]] = {"leon3": _leon3, "bamboo": _bamboo}
+def _malta(recipe: dict[str, Any], vmlinux: Path, initrd: Path) -> dict[str, bytes]:
+    return {"kernel": vmlinux.read_bytes()}
+
+
+_MACHINES: dict[str, Callable[[dict[str, Any], Path, Path], dict[str, bytes]]] = {
+    "leon3": _leon3,
+    "bamboo": _bamboo,
+    "malta": _malta,
+}
 
 
 def boot_files(recipe: dict[str, Any], vmlinux: Path, initrd: Path) -> dict[str, bytes]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The long steps of a guest's recipe: Debian's Linux and a klibc userland, cross compiled.
+"""The long steps of a guest's recipe: Debian's Linux, cross compiled or as Debian built it, and a klibc userland.
 
-A recipe's tables `linux`, `klibc` and `userland` say all that differs between guests. Nothing here
+A recipe's tables `linux`, `klibc` and `userland` say all that differs between guests; `linux` names a source package
+(`archive`, `config`) or a kernel of Debian's for the guest's architecture (`architecture`, `image`). Nothing here
 knows a CPU or a machine; boot.py puts around the results what the machine's firmware wants.
 """
 
@@ -57,6 +58,39 @@ class Steps:
             )
 
     def linux(self, result: Path) -> None:
+        """Make the kernel, and the headers that the userland is compiled with."""
+        self.log.write_bytes(b"")
+        if "image" in self.recipe["linux"]:
+            self._debian_linux(result)
+        else:
+            self._compiled_linux(result)
+
+    def _debian_linux(self, result: Path) -> None:
+        """Fetch Debian's kernel of the recipe's version for the guest's architecture."""
+        facts = self.recipe["linux"]
+        self.progress(f"fetching {facts['package']}")
+        options = self._apt("deb", facts["architecture"])
+        folder = self.scratch / "packages"
+        folder.mkdir()
+        for package in (facts["package"], facts["headers"]):
+            try:
+                self.run(["apt-get", *options, "download", f"{package}={facts['version']}"], folder)
+            except L4vmError as error:
+                raise L4vmError(
+                    f"Debian's {package} {facts['version']} for {facts['architecture']} does not come: {error}",
+                    "when Debian has a newer one, put its name and version into recipe.toml",
+                    exit_code=3,
+                ) from error
+            (archive,) = folder.glob(f"{package}_*.deb")
+            self.run(["dpkg-deb", "-x", str(archive), str(self.scratch / package)], folder)
+        include = self.scratch / "headers" / "include"
+        include.parent.mkdir()
+        (self.scratch / facts["headers"] / "usr" / "include").rename(include)
+        for asm in include.glob("*/asm"):
+            asm.rename(include / "asm")
+        result.write_bytes((self.scratch / facts["package"] / facts["image"]).read_bytes())
+
+    def _compiled_linux(self, result: Path) -> None:
         """Build the kernel; two to four minutes on two cores."""
         facts = self.recipe["linux"]
         archive = Path(facts["archive"])
@@ -66,7 +100,6 @@ class Steps:
                 f"install the Debian package {facts['package']} (./kit does it)",
                 exit_code=3,
             )
-        self.log.write_bytes(b"")
         self.progress(f"unpacking {archive.name}")
         tree = self.scratch / "linux"
         tree.mkdir()
@@ -128,24 +161,26 @@ class Steps:
                 entries.append(cpio.program(f"bin/{path.name}", path.read_bytes()))
         result.write_bytes(cpio.compressed(entries))
 
-    def _source(self, package: str) -> Path:
-        """Fetch and unpack a Debian source package, by a private copy of the system's sources."""
-        self.progress(f"fetching the source of {package}")
-        apt = self.scratch / "apt"
-        for folder in ("lists/partial", "cache/archives/partial", "download"):
+    def _apt(self, kind: str, architecture: str = "") -> list[str]:
+        """Return apt's options for a private copy of the system's sources, brought up to date.
+
+        Args:
+            kind: "deb" or "deb-src".
+            architecture: of packages, where it is not the workstation's: none of it is installed then.
+        """
+        apt = self.scratch / f"apt-{kind}"
+        for folder in ("lists/partial", "cache/archives/partial", "parts"):
             (apt / folder).mkdir(parents=True)
         text = []
         for path in sorted(Path("/etc/apt/sources.list.d").glob("*.sources")):
             lines = path.read_text(encoding="utf-8").splitlines()
-            text.append("\n".join("Types: deb-src" if x.startswith("Types:") else x for x in lines))
-        (apt / "l4vm.sources").write_text("\n\n".join(text) + "\n", encoding="utf-8")
+            kept = [line for line in lines if not line.startswith("Architectures:")]
+            text.append("\n".join(f"Types: {kind}" if x.startswith("Types:") else x for x in kept))
+        (apt / "parts" / "l4vm.sources").write_text("\n\n".join(text) + "\n", encoding="utf-8")
         classic = Path("/etc/apt/sources.list")
         lines = classic.read_text(encoding="utf-8").splitlines() if classic.is_file() else []
-        source_lines = ["deb-src" + line[3:] for line in lines if line.startswith("deb ")]
-        (apt / "l4vm.list").write_text("\n".join(source_lines) + "\n", encoding="utf-8")
-        (apt / "parts").mkdir()
-        for name in ("l4vm.sources", "l4vm.list"):
-            (apt / name).rename(apt / "parts" / name)
+        ours = [kind + line[3:] for line in lines if line.startswith("deb ")]
+        (apt / "parts" / "l4vm.list").write_text("\n".join(ours) + "\n", encoding="utf-8")
         options = [
             "-oDir::Etc::sourcelist=/dev/null",
             f"-oDir::Etc::sourceparts={apt / 'parts'}",
@@ -153,11 +188,22 @@ class Steps:
             f"-oDir::Cache={apt / 'cache'}",
             "-oAPT::Sandbox::User=root",
         ]
+        if architecture:
+            (apt / "status").write_bytes(b"")
+            options += [f"-oAPT::Architecture={architecture}", f"-oAPT::Architectures={architecture}"]
+            options += [f"-oDir::State::status={apt / 'status'}"]
         self.run(["apt-get", *options, "update"], apt)
-        self.run(["apt-get", *options, "source", "--download-only", package], apt / "download")
+        return options
+
+    def _source(self, package: str) -> Path:
+        """Fetch and unpack a Debian source package, by a private copy of the system's sources."""
+        self.progress(f"fetching the source of {package}")
+        download = self.scratch / "download"
+        download.mkdir()
+        self.run(["apt-get", *self._apt("deb-src"), "source", "--download-only", package], download)
         tree = self.scratch / package
         tree.mkdir()
-        archives = sorted((apt / "download").glob(f"{package}_*.orig.tar.*"))
+        archives = sorted(download.glob(f"{package}_*.orig.tar.*"))
         if not archives:
             raise L4vmError(f"no source archive of {package} came", f"see {self.log}", exit_code=3)
         self.run(["tar", "-xf", str(archives[0]), "-C", str(tree), "--strip-components=1"], tree)

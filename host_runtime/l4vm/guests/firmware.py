@@ -3,6 +3,7 @@
 
     leon3    a bare program or a wrapped kernel as it is; a plain vmlinux gets the PROM around it (wrap.py)
     bamboo   a uImage or an ELF file, the initial RAM disk and a device tree, as U-Boot lays them out (bamboo.py)
+    malta    an ELF file; with an initial RAM disk or a command line also YAMON's arguments (malta.py)
     others   a bare program as it is
 
 The command line, the packer and the checks of image files all come here, so that they take and refuse the same files.
@@ -113,7 +114,7 @@ def takes_arguments(machine: str, kernel: bytes, where: str) -> bool:
         L4vmError: the machine cannot run the file.
     """
     program = read_program(machine, kernel, where)
-    return machine == "bamboo" or (machine == "leon3" and is_leon_vmlinux(program) and not is_wrapped(kernel))
+    return machine in ("bamboo", "malta") or (is_leon_vmlinux(program) and not is_wrapped(kernel))
 
 
 def _leon3(start: Start, ram_mib: int) -> Executable:
@@ -151,6 +152,15 @@ def _bamboo(start: Start, ram_mib: int) -> Executable:
     return place(kernel, start.where, ram_bytes, append, start.initrd, start.dtb, *devices)
 
 
+def _malta(start: Start, ram_mib: int) -> Executable:
+    if start.initrd is None and start.append is None:
+        return _bare(start, ram_mib)
+    from l4vm.guests.malta import place
+
+    program = _bare(replace(start, initrd=None, append=None), ram_mib)
+    return place(program, start.where, ram_mib * MIB, start.append or "", start.initrd)
+
+
 def _bare(start: Start, ram_mib: int) -> Executable:
     given = {"an initial RAM disk": start.initrd, "a command line": start.append, "a device tree": start.dtb}
     for what, value in given.items():
@@ -163,4 +173,8 @@ def _bare(start: Start, ram_mib: int) -> Executable:
     return read_program(start.machine, start.kernel, start.where)
 
 
-_MACHINES: dict[str, Callable[[Start, int], Executable]] = {"leon3": _leon3, "bamboo": _bamboo}
+_MACHINES: dict[str, Callable[[Start, int], Executable]] = {
+    "leon3": _leon3,
+    "bamboo": _bamboo,
+    "malta": _malta,
+}

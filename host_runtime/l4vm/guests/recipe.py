@@ -40,8 +40,9 @@ _BUILD_CODE = ("build.py", "cpio.py")
 class GuestFiles:
     """The files of a built guest.
 
-    kernel is what boots: an ELF file wrapped for the LEON3, a uImage for the Bamboo. vmlinux is the
-    plain kernel, initrd the initial RAM disk; dtb a device tree, None where the machine has none.
+    kernel is what boots: an ELF file wrapped for the LEON3, a uImage for the Bamboo, Debian's vmlinuz
+    for the Malta. vmlinux is the plain kernel, initrd the initial RAM disk; dtb a device tree, None where
+    the machine has none.
     """
 
     name: str
@@ -83,11 +84,12 @@ def parts_key(name: str) -> str:
     digest = hashlib.sha256()
     digest.update(json.dumps({table: recipe[table] for table in _BUILD_TABLES}, sort_keys=True).encode())
     folder = _RECIPES / name
-    sources = [folder / recipe["linux"]["config"], folder / recipe["userland"]["init"]]
+    sources = [folder / name for name in (recipe["linux"].get("config"), recipe["userland"]["init"]) if name]
     for path in [*sources, *(Path(__file__).with_name(module) for module in _BUILD_CODE)]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     digest.update(_output([recipe["cross"] + "gcc", "--version"]))
-    digest.update(_output(["dpkg-query", "-W", "-f", "${Version}", recipe["linux"]["package"]]))
+    if "archive" in recipe["linux"]:
+        digest.update(_output(["dpkg-query", "-W", "-f", "${Version}", recipe["linux"]["package"]]))
     return digest.hexdigest()
 
 
