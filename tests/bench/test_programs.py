@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from l4vm.bench.programs import KINDS, PROGRAM_MACHINES, build_native, build_program, kind_of, program_names
+from l4vm.bench.programs import KINDS, MACHINES, build_native, build_program, kind_of, program_names
 from l4vm.binding import Machine, Stop, Time
 from l4vm.errors import L4vmError
 from l4vm.guests import load_elf
@@ -27,13 +27,13 @@ def expected(name: str, folder: Path) -> bytes:
 
 def runs(*names: str) -> list[tuple[str, str]]:
     """Return (board, program) for each board and what it has not to do without."""
-    return [(board, name) for board, chain in PROGRAM_MACHINES.items() for name in names if name not in chain.lacks]
+    return [(board, name) for board, chain in MACHINES.items() for name in names if name not in chain.lacks]
 
 
 @pytest.mark.parametrize(("board", "name"), runs(*program_names()))
 def test_program_reaches_its_checksum_and_ends(name: str, board: str, tmp_path: Path) -> None:
     with Machine(board, time=Time.EXACT) as machine:
-        machine.load_executable(load_elf(build_program(name, tmp_path, board, SHARE), PROGRAM_MACHINES[board].cpu))
+        machine.load_executable(load_elf(build_program(name, tmp_path, board, SHARE), MACHINES[board].cpu))
         out = b""
         for _ in range(2000):
             stop = machine.run_for(wall_s=1.0)
@@ -52,7 +52,7 @@ def test_workstation_computes_the_expected_values(name: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("board", "name"), runs("fft_float", "recurse", "state", *program_names("slow")))
 def test_program_reaches_its_checksum_and_ends_on_the_peer(name: str, board: str, tmp_path: Path) -> None:
-    command = [*PROGRAM_MACHINES[board].peer, str(build_program(name, tmp_path, board, SHARE))]
+    command = [*MACHINES[board].peer, str(build_program(name, tmp_path, board, SHARE))]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
     assert done.stdout.startswith(expected(name, tmp_path)), (done.stdout, done.stderr)
 

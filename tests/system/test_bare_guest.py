@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from l4vm.bench.programs import PROGRAM_MACHINES, build_program
+from l4vm.bench.programs import MACHINES, build_program
 from l4vm.guests import Start, lay_out
 from tests.system.exact import run_on_all, run_on_board
 
@@ -18,7 +18,7 @@ PROGRAMS = ("recurse", "page_fault", "context_switch")
 
 @pytest.mark.parametrize(
     ("machine", "name"),
-    [(machine, name) for machine, chain in PROGRAM_MACHINES.items() for name in PROGRAMS if name not in chain.lacks],
+    [(machine, name) for machine, chain in MACHINES.items() for name in PROGRAMS if name not in chain.lacks],
 )
 def test_exact_time_ends_in_one_state_on_board_and_workstation(
     machine: str, name: str, bin_folder: Path, tmp_path: Path

@@ -10,11 +10,12 @@ import pytest
 from l4vm.bench.system import initrd_of
 from l4vm.guests import Start, build_guest, lay_out
 from l4vm.guests.wrap import wrap
+from tests.guests.unpacked import unpacked
 from tests.system.exact import run_on_all, run_on_board
 
 pytestmark = pytest.mark.guest
 WORK, SAYS = "fork_exec 3", "fork_exec ok 3"  # of the only process, which then ends the machine: bench/system/init.c
-RAM_MIB = {"leon3": 32, "bamboo": 64}
+RAM_MIB = {"leon3": 32, "bamboo": 64, "malta": 64}
 
 
 @pytest.mark.parametrize("machine", RAM_MIB)
@@ -27,7 +28,7 @@ def test_linux_in_exact_time_ends_in_one_state_on_board_and_workstation(
         kernel = wrap(files.vmlinux.read_bytes(), initrd, append, ram_mib << 20)
         load = lay_out(Start(machine, kernel, "program.elf", ram_mib))
     else:
-        kernel = files.kernel.read_bytes()
+        kernel = unpacked(files) if machine == "malta" else files.kernel.read_bytes()
         load = lay_out(Start(machine, kernel, "program.elf", ram_mib, initrd=initrd, append=append))
         keys += f'initrd = "program.initrd"\nappend = "{append}"\n'
     found = run_on_all(load)

@@ -37,6 +37,7 @@ _WAITS = frozenset((7, 23, 35, 230, 270, 271))  # poll, select, nanosleep, clock
 _PARTS = (
     ("guest/sparc/mmu.c", "memory"),
     ("guest/ppc/mmu.c", "memory"),
+    ("guest/mips/mmu.c", "memory"),
     ("guest/", "guest's helpers"),
     ("rt/mem.c", "memory"),
     ("rt/phys.c", "memory"),

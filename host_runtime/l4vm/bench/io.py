@@ -12,9 +12,12 @@ from pathlib import Path
 from l4vm.bench import io_board, io_guest
 from l4vm.bench.io_board import BoardBench, Cost
 from l4vm.bench.io_guest import GuestBench, Rate
+from l4vm.bench.programs import MACHINES
+from l4vm.guests import read_machine_map
 
 BLOCK_BYTES = 4096
 WHERE = ("board", "workstation")
+GUESTS = tuple(name for name in MACHINES if read_machine_map(name).virtio)  # that have disks and networks
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def measure(
     Args:
         root: the checkout.
         programs: folder of the program files of the built image `io`; not looked at without "board" in `where`.
-        guests: keys of MACHINES.
+        guests: of GUESTS.
         only: names of operations.
         where: of WHERE.
         runs: of each.

@@ -92,7 +92,7 @@ class CountedBoard:
     Args:
         root: the checkout.
         programs: folder of the built image `io`'s program files.
-        machine: a key of MACHINES.
+        machine: one with disks and networks.
         scratch: a folder that exists.
 
     Raises:

@@ -108,7 +108,7 @@ class GuestBench:
     """A guest machine's kernel, RAM disk and disk file, ready for runs.
 
     Args:
-        machine: a key of MACHINES.
+        machine: one with disks and networks.
         scratch: a folder that exists.
 
     Raises:

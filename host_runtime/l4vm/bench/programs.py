@@ -26,7 +26,7 @@ _FLAGS = ["-O2", "-ffreestanding", "-fno-pic", "-fno-builtin", "-fno-stack-prote
 class Toolchain:
     """How programs for one machine are compiled, and what runs them beside us: `peer` takes the ELF file last.
 
-    lacks: programs that the machine has nothing for, as an FPU or the part of its own in slow events.
+    lacks: programs that the machine has nothing for, as an FPU.
     """
 
     cpu: str
@@ -37,6 +37,7 @@ class Toolchain:
     lacks: tuple[str, ...] = ()
 
 
+_NO_CARDS = ("-nic", "none", "-vga", "none")
 MACHINES = {
     "leon3": Toolchain(
         "sparc",
@@ -52,21 +53,15 @@ MACHINES = {
         "elf32ppc",
         ("qemu-system-ppc", "-M", "bamboo", "-nographic", "-nic", "none", "-no-reboot", "-kernel"),
     ),
-}
-
-# Machines without an operating system to compare: programs only.
-_SLOW = tuple(path.stem for path in sorted((PROGRAMS / "slow").glob("*.c")))
-BARE_MACHINES = {
     "malta": Toolchain(
         "mips",
         "mipsel-linux-gnu-",
         ("-march=mips32r2", "-mabi=32", "-msoft-float", "-mno-abicalls", "-G0"),
         "elf32ltsmip",
-        ("qemu-system-mipsel", "-M", "malta", "-cpu", "24Kc", "-nographic", "-nic", "none", "-no-reboot", "-kernel"),
-        lacks=("fft_double", "fft_float", *_SLOW),
+        ("qemu-system-mipsel", "-M", "malta", "-cpu", "24Kc", *_NO_CARDS, "-nographic", "-no-reboot", "-kernel"),
+        lacks=("fft_double", "fft_float"),
     ),
 }
-PROGRAM_MACHINES = {**MACHINES, **BARE_MACHINES}
 
 
 def program_names(*kinds: str) -> list[str]:
@@ -76,8 +71,8 @@ def program_names(*kinds: str) -> list[str]:
 
 
 def programs_of(machine: str) -> list[str]:
-    """Return the names of the programs that a machine, a key of PROGRAM_MACHINES, can run."""
-    return [name for name in program_names() if name not in PROGRAM_MACHINES[machine].lacks]
+    """Return the names of the programs that a machine, a key of MACHINES, can run."""
+    return [name for name in program_names() if name not in MACHINES[machine].lacks]
 
 
 def kind_of(name: str) -> str:
@@ -107,7 +102,7 @@ def build_program(name: str, out: Path, machine: str = "leon3", share: int = 1, 
     Args:
         name: one of program_names().
         out: a folder that exists.
-        machine: a key of PROGRAM_MACHINES.
+        machine: a key of MACHINES.
         share: only one in `share` of the rounds, for tests. A program of kind "cpu" then says "is" and
             its checksum, to be compared with build_native's; a slow event still knows whether it is "ok".
         times: how often the whole work is done, its checksum looked at each time.
@@ -117,9 +112,9 @@ def build_program(name: str, out: Path, machine: str = "leon3", share: int = 1, 
     """
     kind = kind_of(name)
     source = PROGRAMS / KINDS[kind] / f"{name}.c"
-    if machine not in PROGRAM_MACHINES:
-        raise L4vmError(f"no benchmark runs on machine {machine!r}", f"known: {', '.join(PROGRAM_MACHINES)}")
-    own, chain = PROGRAMS / machine, PROGRAM_MACHINES[machine]
+    if machine not in MACHINES:
+        raise L4vmError(f"no benchmark runs on machine {machine!r}", f"known: {', '.join(MACHINES)}")
+    own, chain = PROGRAMS / machine, MACHINES[machine]
     if name in chain.lacks:
         raise L4vmError(f"program {name}: machine {machine} has not what it needs", "choose another machine or program")
     events = [own / "slow.c", own / "slow.S"] if kind == "slow" else []

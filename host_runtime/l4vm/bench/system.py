@@ -31,14 +31,14 @@ RAM_MIB = 64
 # How often, by machine: about a second of an emulator; a tick comes every 4 ms. `fill` counts MiB, and is there for
 # the memory that the emulator then holds: every guest has RAM_MIB.
 COUNTS = {
-    BOOT: {"leon3": 1, "bamboo": 1},
-    "fill": {"leon3": 48, "bamboo": 48},
-    "fork_exec": {"leon3": 1000, "bamboo": 1000},
-    "mmap": {"leon3": 3000, "bamboo": 5000},
-    "pipe": {"leon3": 20000, "bamboo": 30000},
-    "signal": {"leon3": 60000, "bamboo": 400000},
-    "syscall": {"leon3": 5000000, "bamboo": 4000000},
-    "ticks": {"leon3": 1500, "bamboo": 1500},
+    BOOT: {"leon3": 1, "bamboo": 1, "malta": 1},
+    "fill": {"leon3": 48, "bamboo": 48, "malta": 32},
+    "fork_exec": {"leon3": 1000, "bamboo": 1000, "malta": 3000},
+    "mmap": {"leon3": 3000, "bamboo": 5000, "malta": 10000},
+    "pipe": {"leon3": 20000, "bamboo": 30000, "malta": 100000},
+    "signal": {"leon3": 60000, "bamboo": 400000, "malta": 800000},
+    "syscall": {"leon3": 5000000, "bamboo": 4000000, "malta": 20000000},
+    "ticks": {"leon3": 1500, "bamboo": 1500, "malta": 1500},
 }
 
 

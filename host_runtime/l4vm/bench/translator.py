@@ -26,7 +26,6 @@ from pathlib import Path
 from l4vm.bench.breakdown import Breakdown, break_down
 from l4vm.bench.programs import (
     MACHINES,
-    PROGRAM_MACHINES,
     build_native,
     build_program,
     kind_of,
@@ -99,9 +98,8 @@ def entry_kind(name: str) -> str:
 
 
 def entries_of(guest: str) -> list[str]:
-    """Return the names of the entries that there are for a guest: all, or the programs that its machine can run."""
-    system = system_names() if guest in MACHINES else []
-    return [name for name in entry_names() if name in programs_of(guest) or name in system]
+    """Return the names of the entries that there are for a guest: all but the programs that its machine cannot run."""
+    return [name for name in entry_names() if name in programs_of(guest) or name in system_names()]
 
 
 def _resident_mib(pid: int) -> float:
@@ -151,7 +149,7 @@ def ours_command(elf: Path, machine: str = "leon3") -> list[str]:
 
 def qemu_command(elf: Path, machine: str = "leon3") -> list[str]:
     """Return the command that runs a bare program in QEMU."""
-    return [*PROGRAM_MACHINES[machine].peer, str(elf)]
+    return [*MACHINES[machine].peer, str(elf)]
 
 
 def _entry(name: str, guest: str, scratch: Path) -> Entry:
@@ -205,7 +203,7 @@ def run(
             something else.
     """
     kinds = {name: entry_kind(name) for name in names or entry_names()}
-    work = {guest: [name for name in kinds if name in entries_of(guest)] for guest in guests or list(PROGRAM_MACHINES)}
+    work = {guest: [name for name in kinds if name in entries_of(guest)] for guest in guests or list(MACHINES)}
     if not any(work.values()):
         raise L4vmError(f"no entry is left for {', '.join(work)}", "Linux and FPU are not there on every machine")
     rows = []

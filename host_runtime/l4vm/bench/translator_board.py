@@ -147,7 +147,7 @@ def measure(root: Path, programs: Path, guests: list[str], names: list[str], sha
     Args:
         root: the checkout.
         programs: folder of the program files of the built image `io`.
-        guests: keys of PROGRAM_MACHINES.
+        guests: keys of MACHINES.
         names: of bare programs.
         share: one in so many of a program's rounds.
 

@@ -19,7 +19,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from l4vm.bench.programs import PROGRAM_MACHINES, PROGRAMS
+from l4vm.bench.programs import MACHINES, PROGRAMS
 from l4vm.binding.build import build_program
 from l4vm.errors import L4vmError
 from l4vm.guests import load_elf
@@ -65,7 +65,7 @@ def count(machine: str, elf: Path, says: bytes, scratch: Path) -> Counted:
     """Run a bare program under the counter.
 
     Args:
-        machine: a key of PROGRAM_MACHINES.
+        machine: a key of MACHINES.
         elf: the program.
         says: what its console must hold at the end.
         scratch: a folder that exists.
@@ -73,7 +73,7 @@ def count(machine: str, elf: Path, says: bytes, scratch: Path) -> Counted:
     Raises:
         L4vmError: a tool is missing, or the program says something else.
     """
-    program = load_elf(elf, PROGRAM_MACHINES[machine].cpu)
+    program = load_elf(elf, MACHINES[machine].cpu)
     pieces, profile = scratch / "pieces", scratch / "callgrind.out"
     with pieces.open("wb") as file:
         for segment in program.segments:

@@ -22,7 +22,7 @@ from l4vm.bench import io as io_rows
 from l4vm.bench import io_board, translator_board, translator_station
 from l4vm.bench.breakdown import PARTS
 from l4vm.bench.chart import draw
-from l4vm.bench.programs import MACHINES, PROGRAM_MACHINES
+from l4vm.bench.programs import MACHINES
 from l4vm.bench.translator import MEAN, Row, entry_kind, entry_names, means, run, to_json
 from l4vm.cli.files import WritableFile
 from l4vm.cli.run import board_of, build, tree_root
@@ -128,7 +128,7 @@ def _on_board(guests: list[str], names: list[str], share: int) -> list[translato
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 100), help="Runs of each.")
 @click.option("--only", multiple=True, help="Only this entry.")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only entries of this kind.")
-@click.option("--guest", "guests", multiple=True, type=click.Choice(list(PROGRAM_MACHINES)), help="Only this guest.")
+@click.option("--guest", "guests", multiple=True, type=click.Choice(list(MACHINES)), help="Only this guest.")
 @click.option(
     "--breakdown/--no-breakdown", default=True, show_default=True, help="One more run of each of ours: where time goes."
 )
@@ -147,7 +147,7 @@ def translator(
     """Time guest programs in the translator and in QEMU, alternating.
 
     cpu: bare programs that compute. system: Linux that boots, forks, maps ... slow: bare programs
-    that repeat one slow event. Above 1 in `ratio` we are faster. Malta has programs only.
+    that repeat one slow event. Above 1 in `ratio` we are faster. Malta has no FPU.
     With --board the bare programs run once on the board, in counted time, and once here under valgrind: host
     instructions for each guest instruction, and for each slow event, of both.
     """
@@ -159,7 +159,7 @@ def translator(
 
     if on_board:
         bare = [name for name in names if entry_kind(name) != "system"]
-        counted = _on_board(list(guests or PROGRAM_MACHINES), bare, share)
+        counted = _on_board(list(guests or MACHINES), bare, share)
         show_board(counted)
         if json_path:
             json_path.write_text(translator_board.to_json(counted), encoding="utf-8")
@@ -209,7 +209,7 @@ def show_io(rows: list[io_rows.Row]) -> None:
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 100), help="Runs of each.")
 @click.option("--only", multiple=True, type=click.Choice(list(io_board.OPERATIONS)), help="Only this operation.")
 @click.option("--where", multiple=True, type=click.Choice(io_rows.WHERE), help="Only there.")
-@click.option("--guest", "guests", multiple=True, type=click.Choice(list(MACHINES)), help="Only this guest.")
+@click.option("--guest", "guests", multiple=True, type=click.Choice(io_rows.GUESTS), help="Only this guest.")
 @click.option("--share", default=1, show_default=True, type=click.IntRange(1, 1000), help="Do one in so many.")
 def io(
     json_path: Path | None,
@@ -230,7 +230,7 @@ def io(
     if "board" in places:
         build(root, board, "io", "release")
     programs, rows = root / "build" / f"{board}-io-release" / "bin", []
-    for row in io_rows.measure(root, programs, list(guests or MACHINES), list(only), places, runs, share):
+    for row in io_rows.measure(root, programs, list(guests or io_rows.GUESTS), list(only), places, runs, share):
         click.echo(f"{row.where} {row.guest} {row.operation}", err=True)
         rows.append(row)
     show_io(rows)

@@ -2,10 +2,10 @@
 /*
  * The only process of a benchmarked Linux: does one thing COUNT times, says so, and ends the machine.
  *
- *     init NAME COUNT      NAME is one of those in `works`; the kernel takes both from its command line, behind "--"
+ *     init .. NAME COUNT      NAME is one of those in `works`; the kernel takes both from its command line, behind "--", and before them what it does not know itself
  *
  * It says "NAME ok COUNT" when every call succeeded and every count came out, else "NAME BAD DETAIL".
- * Source: the Linux manual pages of the calls, section 2; syscall tables of both architectures.
+ * Source: the Linux manual pages of the calls, section 2; syscall tables of the architectures.
  */
 #include "call.h"
 #include "io.h"
@@ -16,12 +16,20 @@ enum { CALL_EXECVE = 59, CALL_WAIT4 = 7, CALL_PIPE2 = 321, CALL_MMAP2 = 56, CALL
 __asm__(".globl back\nback:\n\tnop\n\tnop\n\tmov 216, %g1\n\tta 0x10\n");
 void back(void);
 #define SIGACTION(number, action) call(CALL_RT_SIGACTION, number, (long)(action), 0, (long)back, 8, 0)
+#elif defined __mips__
+enum { CALL_EXECVE = 11, CALL_WAIT4 = 114, CALL_PIPE2 = 328, CALL_MMAP2 = 210, CALL_MUNMAP = 91, CALL_REBOOT = 88, CALL_SETITIMER = 104, CALL_RT_SIGACTION = 194 };
+#define SIGACTION(number, action) call(CALL_RT_SIGACTION, number, (long)(action), 0, 16, 0, 0)
 #else
 enum { CALL_EXECVE = 11, CALL_WAIT4 = 114, CALL_PIPE2 = 317, CALL_MMAP2 = 192, CALL_MUNMAP = 91, CALL_REBOOT = 88, CALL_SETITIMER = 104, CALL_RT_SIGACTION = 173 };
 #define SIGACTION(number, action) call(CALL_RT_SIGACTION, number, (long)(action), 0, 8, 0, 0)
 #endif
 enum { CALL_FORK = 2, CALL_GETPID = 20, CALL_PAUSE = 29, CALL_KILL = 37 };
-enum { SIGALRM = 14, SIGTERM = 15, PROT_READ_WRITE = 3, MAP_PRIVATE_ANONYMOUS = 0x22, AREA_BYTES = 65536, PAGE_BYTES = 4096, TICK_US = 4000 };
+enum { SIGALRM = 14, SIGTERM = 15, PROT_READ_WRITE = 3, AREA_BYTES = 65536, PAGE_BYTES = 4096, TICK_US = 4000 };
+#ifdef __mips__
+enum { MAP_PRIVATE_ANONYMOUS = 0x802 };
+#else
+enum { MAP_PRIVATE_ANONYMOUS = 0x22 };
+#endif
 enum { REBOOT_RESTART = 0x01234567, REBOOT_MAGIC2 = 672274793 };
 #define REBOOT_MAGIC1 (long)0xfee1dead
 #define CALL0(number) call(number, 0, 0, 0, 0, 0, 0)
@@ -29,8 +37,11 @@ enum { REBOOT_RESTART = 0x01234567, REBOOT_MAGIC2 = 672274793 };
 #define CALL3(number, a, b, c) call(number, (long)(a), (long)(b), (long)(c), 0, 0, 0)
 
 struct action {
+#ifdef __mips__
+    unsigned flags;
+#endif
     void (*handler)(int);
-    unsigned long words[4]; /* flags, restorer, mask: none of them used */
+    unsigned long words[5]; /* flags, restorer, mask: none of them used */
 };
 
 static volatile long signals;
@@ -224,10 +235,10 @@ void program(int argc, char **argv)
     own_name = argv[0];
     if (argc == 2 && is_same(argv[1], "child"))
         leave(7);
-    for (unsigned i = 0; i < sizeof works / sizeof works[0] && argc == 3; i++) {
-        if (!is_same(argv[1], works[i].name))
+    for (unsigned i = 0; i < sizeof works / sizeof works[0] && argc >= 3; i++) {
+        if (!is_same(argv[argc - 2], works[i].name))
             continue;
-        long count = number_of(argv[2]), wrong = works[i].run(count);
+        long count = number_of(argv[argc - 1]), wrong = works[i].run(count);
         put(works[i].name);
         put(wrong ? " BAD " : " ok ");
         put_number(wrong ? wrong : count);

@@ -12,6 +12,8 @@
 
 #ifdef __sparc__
 enum { CALL_MOUNT = 167, DIRECT = 0x100000 };
+#elif defined __mips__
+enum { CALL_MOUNT = 21, DIRECT = 0x8000 };
 #else
 enum { CALL_MOUNT = 21, DIRECT = 0x20000 };
 #endif
@@ -70,7 +72,12 @@ static long work_disk_write(long count)
 
 static struct place place(unsigned ip, unsigned port)
 {
-    return (struct place){.family = INET, .port = (unsigned short)port, .ip = ip}; /* both CPUs are big-endian, as the network */
+    struct place made = {.family = INET, .port = (unsigned short)port, .ip = ip};
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    made.port = __builtin_bswap16(made.port);
+    made.ip = __builtin_bswap32(made.ip);
+#endif
+    return made;
 }
 
 /* A socket on `port` of a network that is up. */

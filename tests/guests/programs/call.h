@@ -3,16 +3,20 @@
  * Linux system calls without a C library, for small static programs that tests run inside guests.
  *
  * SPARC: `ta 0x10`, number in %g1, carry set on an error. PowerPC: `sc`, number in r0, summary overflow set on an error. Both give the result, or the positive error
- * number, in the first argument's register; `call` returns it negative.
+ * number, in the first argument's register. MIPS o32: `syscall`, number in $2 counted from 4000, arguments 5 and 6 on the stack, the result in $2, $7 set on an error. `call`
+ * returns an error number negative.
  *
- * Source: The SYSV ABI supplements (registers); Linux, Documentation of the system call interface (syscall tables of both architectures).
+ * Source: The SYSV ABI supplements (registers); Linux, Documentation of the system call interface (syscall tables of the architectures).
  */
 #ifndef GUEST_CALL_H
 #define GUEST_CALL_H
 
-/* Numbers that differ between the two; each has the call by this name. */
+/* Numbers that differ between them; each has the call by this name. */
 #ifdef __sparc__
 enum { CALL_POLL = 153, CALL_SOCKET = 97, CALL_CONNECT = 98, CALL_ACCEPT = 99, CALL_SENDTO = 133, CALL_BIND = 353, CALL_LISTEN = 354, CALL_SETSOCKOPT = 355, CALL_SHUTDOWN = 134 };
+enum { LEVEL_SOCKET = 0xffff, REUSE_ADDRESS = 4 };
+#elif defined __mips__
+enum { CALL_POLL = 188, CALL_ACCEPT = 168, CALL_BIND = 169, CALL_CONNECT = 170, CALL_LISTEN = 174, CALL_SENDTO = 180, CALL_SETSOCKOPT = 181, CALL_SHUTDOWN = 182, CALL_SOCKET = 183 };
 enum { LEVEL_SOCKET = 0xffff, REUSE_ADDRESS = 4 };
 #else
 enum { CALL_POLL = 167, CALL_SOCKET = 326, CALL_BIND = 327, CALL_CONNECT = 328, CALL_LISTEN = 329, CALL_ACCEPT = 330, CALL_SENDTO = 335, CALL_SETSOCKOPT = 339, CALL_SHUTDOWN = 338 };
@@ -59,6 +63,26 @@ static inline long call(long number, long a, long b, long c, long d, long e, lon
     return r3;
 }
 __asm__(".globl _start\n_start:\n\tlwz 3, 0(1)\n\taddi 4, 1, 4\n\tli 0, 0\n\tstwu 0, -16(1)\n\tbl program\n");
+#endif
+
+#ifdef __mips__
+static inline long call(long number, long a, long b, long c, long d, long e, long f)
+{
+    register long r2 __asm__("$2") = 4000 + number;
+    register long r4 __asm__("$4") = a;
+    register long r5 __asm__("$5") = b;
+    register long r6 __asm__("$6") = c;
+    register long r7 __asm__("$7") = d;
+    register long r8 __asm__("$8") = e;
+    register long r9 __asm__("$9") = f;
+
+    __asm__ volatile("addiu $29, $29, -32\n\tsw $8, 16($29)\n\tsw $9, 20($29)\n\tsyscall\n\taddiu $29, $29, 32"
+                     : "+r"(r2), "+r"(r4), "+r"(r5), "+r"(r6), "+r"(r7), "+r"(r8), "+r"(r9)
+                     :
+                     : "memory", "hi", "lo", "$1", "$3", "$10", "$11", "$12", "$13", "$14", "$15", "$24", "$25");
+    return r7 ? -r2 : r2;
+}
+__asm__(".globl _start\n_start:\n\tlw $4, 0($29)\n\taddiu $5, $29, 4\n\taddiu $29, $29, -32\n\tj program\n");
 #endif
 
 /* The compiler calls it for initialisers. */

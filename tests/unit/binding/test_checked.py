@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from l4vm.bench.programs import PROGRAM_MACHINES, build_program
+from l4vm.bench.programs import MACHINES, build_program
 from l4vm.binding import Checked, Difference, Engine, Machine, Stop, Time, switch_names
 from l4vm.errors import L4vmError
 from l4vm.guests import load_elf
@@ -111,9 +111,9 @@ def spoil(wanted: bytes, put_there: bytes) -> int:
 
 
 @pytest.mark.parametrize("switches", [0, *switch_names().values()])
-@pytest.mark.parametrize("machine", PROGRAM_MACHINES)
+@pytest.mark.parametrize("machine", MACHINES)
 def test_program_is_the_same_in_both_engines(tmp_path: Path, machine: str, switches: int) -> None:
-    program = load_elf(build_program("sort", tmp_path, machine), PROGRAM_MACHINES[machine].cpu)
+    program = load_elf(build_program("sort", tmp_path, machine), MACHINES[machine].cpu)
     with Checked(machine, 16, time=Time.EXACT, switches=switches, every=7919) as pair:
         pair.load_executable(program)
         while pair.insns < 400_000:
