@@ -18,11 +18,11 @@ _WAIT = CODE + 0x100
 class Board:
     """The board; memory by `read` and `write` of physical addresses, each an instruction in the uncached window.
 
-    An instruction takes INSN_NS of guest time.
+    An instruction takes INSN_NS of guest time, unless time is the workstation's.
     """
 
-    def __init__(self) -> None:
-        self.machine = Machine("malta", ram_mib=16, code_mib=1, time=Time.EXACT, ns_per_insn=INSN_NS)
+    def __init__(self, time: Time = Time.EXACT) -> None:
+        self.machine = Machine("malta", ram_mib=16, code_mib=1, time=time, ns_per_insn=INSN_NS)
         self.machine.boot(0x80000000 | CODE)
         self.machine.write(_WAIT, LAYOUT.code_of(op("BEQ", disp=-1), 0))
 

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from l4vm.binding import Stop
+from l4vm.binding import Stop, Time
 from l4vm.guests import read_machine_map
 from tests.unit.machine.malta_board import Board
 
@@ -274,6 +275,18 @@ def test_whoever_only_waits_for_an_update_waits_as_if_asleep(board: Board) -> No
         was = now
     assert board.machine.insns - insns < 200
     assert [later - sooner for sooner, later in itertools.pairwise(edges)] == [SECOND_NS] * 2
+
+
+def test_in_the_workstations_time_whoever_only_waits_is_ahead_of_it() -> None:
+    with Board(Time.HOST) as board:
+        board.outb(0x70, A)
+        guest_ns, host_s, was, updates = board.machine.guest_ns, time.monotonic(), 0, 0
+        while updates < 5:
+            now = board.inb(0x71) & UIP
+            updates += bool(now and not was)
+            was = now
+        assert board.machine.guest_ns - guest_ns > 4 * SECOND_NS
+        assert time.monotonic() - host_s < 3
 
 
 def test_slow_readers_of_the_flag_skip_nothing(board: Board) -> None:
