@@ -177,12 +177,77 @@ static long work_ticks(long count)
     return CALL3(CALL_SETITIMER, 0, never, 0); /* else a tick could cut a write short */
 }
 
+/* What a process computes by itself, in pages of its own. A repeatable sequence; not 0. */
+static unsigned next_random(unsigned *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 17;
+    return *state ^= *state << 5;
+}
+
+/* Round a cycle through all words of 4 MiB, in an order drawn at random: more pages than the CPU's TLB has. */
+static long work_walk(long count)
+{
+    enum { WORDS = 1 << 20 };
+    static unsigned next[WORDS];
+    unsigned state = 1, at = 0;
+    for (unsigned i = 0; i < WORDS; i++)
+        next[i] = i;
+    for (unsigned i = WORDS - 1; i; i--) { /* one cycle: Sattolo, Information Processing Letters 22 (1986) */
+        unsigned other = next_random(&state) % i, kept = next[i];
+        next[i] = next[other];
+        next[other] = kept;
+    }
+    while (count--)
+        for (unsigned step = 0; step < WORDS; step++)
+            at = next[at];
+    return at;
+}
+
+static long work_sort(long count)
+{
+    enum { WORDS = 4096 };
+    static unsigned word[WORDS];
+    unsigned state = 1, wrong = 0;
+    while (count--) {
+        for (unsigned i = 0; i < WORDS; i++)
+            word[i] = next_random(&state);
+        for (unsigned gap = WORDS / 2; gap; gap /= 2) /* Shell, Communications of the ACM 2 (1959) */
+            for (unsigned i = gap; i < WORDS; i++) {
+                unsigned moved = word[i], at = i;
+                for (; at >= gap && word[at - gap] > moved; at -= gap)
+                    word[at] = word[at - gap];
+                word[at] = moved;
+            }
+        for (unsigned i = 1; i < WORDS; i++)
+            wrong += word[i - 1] > word[i];
+    }
+    return (long)wrong;
+}
+
+/* Deeper than SPARC has register windows: the kernel stores them on the process's stack and loads them again. */
+static __attribute__((noinline)) unsigned leaves(unsigned depth)
+{
+    __asm__ volatile("" : "+r"(depth)); /* each call is made */
+    return depth ? leaves(depth - 1) + leaves(depth - 1) : 1;
+}
+
+static long work_calls(long count)
+{
+    enum { DEPTH = 12 };
+    unsigned wrong = 0;
+    while (count--)
+        wrong |= leaves(DEPTH) ^ 1u << DEPTH;
+    return (long)wrong;
+}
+
 static const struct {
     const char *name;
     long (*run)(long count);
 } works[] = {
     {"boot", work_boot},       {"fill", work_fill},           {"fork_exec", work_fork_exec}, {"mmap", work_mmap},
     {"pipe", work_pipe},       {"signal", work_signal},       {"syscall", work_syscall},     {"ticks", work_ticks},
+    {"walk", work_walk},       {"sort", work_sort},           {"calls", work_calls},
     {"console", work_console}, {"disk_read", work_disk_read}, {"disk_write", work_disk_write},
     {"net_send", work_net_send}, {"net_echo", work_net_echo},
 };
