@@ -17,10 +17,9 @@ enum {
     XL_PAGE_BYTES = 1 << XL_PAGE_BITS,
     XL_TLB_BITS = 11,
     XL_TLB_ENTRIES = 1 << XL_TLB_BITS,
-    XL_ITLB_ENTRIES = 256,
+    XL_ITLB_ENTRIES = 1024,
     XL_JUMP_BITS = 11,
     XL_JUMP_ENTRIES = 1 << XL_JUMP_BITS,
-    XL_JUMP_PAGES = 4096,
     XL_BLOCKS_MAX = 1 << 15,
     XL_HASH_ENTRIES = 1 << 14,
     XL_RAN_BITS = 16,   /* code that has run: a hashed bitmap of where blocks begin */
@@ -162,9 +161,8 @@ struct xl_cpu {
     struct xl_window window[XL_MMU_MAX];
     struct xl_tlb_entry tlb[XL_MMU_MAX][XL_TLB_ENTRIES];
     struct xl_jump_entry jump[XL_JUMP_ENTRIES];
-    struct xl_itlb_entry itlb[XL_ITLB_ENTRIES];
+    struct xl_itlb_entry itlb[XL_ITLB_ENTRIES]; /* has the page of whatever is in `jump` */
     struct xl_used tlb_used[XL_MMU_MAX], jump_used, itlb_used;
-    uint64_t jump_pages[XL_JUMP_PAGES / 64]; /* bit (page number % XL_JUMP_PAGES) clear: no entry of `jump` lies in that page */
     uint8_t device_site[(1 << XL_SITES_BITS) / 8];
     struct xl_event timer; /* the front end's, xl_cpu_timer */
     uint64_t guest_state[256];
@@ -256,15 +254,6 @@ static inline bool xl_used_any(const struct xl_used *u, unsigned group)
 static inline unsigned xl_jump_index(uint32_t pc)
 {
     return pc >> 2 & (XL_JUMP_ENTRIES - 1);
-}
-
-/* The word of jump_pages, and the bit in it. */
-static inline uint64_t *xl_jump_page(struct xl_cpu *cpu, uint32_t pc, uint64_t *bit)
-{
-    uint32_t number = (pc >> XL_PAGE_BITS) % XL_JUMP_PAGES;
-
-    *bit = 1ull << number % 64;
-    return &cpu->jump_pages[number / 64];
 }
 
 /* rt/hooks.c */

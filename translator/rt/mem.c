@@ -307,6 +307,27 @@ const struct xl_itlb_entry *xl_itlb_entry(const struct xl_cpu *cpu, uint32_t va)
     return e->va == (va & ~XL_PAGE_MASK) && e->mode == cpu->env.mode && e->pa != UINT64_MAX ? e : NULL;
 }
 
+static void jump_flush_page(struct xl_cpu *cpu, uint32_t page)
+{
+    for (uint32_t pc = page; pc - page < XL_PAGE_BYTES; pc += 4) {
+        struct xl_jump_entry *j = &cpu->jump[xl_jump_index(pc)];
+        if (j->pc == pc)
+            j->code = NULL, j->pc = 1;
+    }
+}
+
+/* The page of another one may have to go: then what the jump cache has of that goes, too. */
+static void itlb_note(struct xl_cpu *cpu, uint32_t page, uint64_t pa)
+{
+    unsigned index = (page >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1);
+    struct xl_itlb_entry *e = &cpu->itlb[index];
+
+    if (e->va != page && !(e->va & XL_PAGE_MASK))
+        jump_flush_page(cpu, e->va);
+    xl_used_note(&cpu->itlb_used, index);
+    *e = (struct xl_itlb_entry){page, cpu->env.mode, pa};
+}
+
 /* Find the physical page that instructions at va come from, in the current mode. false: an instruction fault is pending (cpu->fault). */
 bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa)
 {
@@ -333,8 +354,7 @@ bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa)
         return true;
     }
     if (walked && !(walk.page.v & XL_PAGE_MASK) && xl_ram_at(cpu->vm, walk.page.v, XL_PAGE_BYTES)) {
-        xl_used_note(&cpu->itlb_used, (va >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1));
-        cpu->itlb[(va >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)] = (struct xl_itlb_entry){page, mode, walk.page.v};
+        itlb_note(cpu, page, walk.page.v);
         *page_pa = walk.page.v;
         return true;
     }
@@ -364,19 +384,8 @@ static void empty(void *cache, size_t entries, size_t entry_bytes, int byte, str
 static void jump_flush(struct xl_cpu *cpu)
 {
     empty(cpu->jump, XL_JUMP_ENTRIES, sizeof cpu->jump[0], 0xff, &cpu->jump_used);
-    memset(cpu->jump_pages, 0, sizeof cpu->jump_pages);
 }
 
-static void jump_flush_page(struct xl_cpu *cpu, uint32_t page)
-{
-    uint64_t bit, *word = xl_jump_page(cpu, page, &bit);
-
-    for (uint32_t pc = page; *word & bit && pc - page < XL_PAGE_BYTES; pc += 4) {
-        struct xl_jump_entry *j = &cpu->jump[xl_jump_index(pc)];
-        if (j->pc == pc)
-            j->code = NULL, j->pc = 1;
-    }
-}
 
 void xl_tlb_flush(struct xl_cpu *cpu, int mmu)
 {
@@ -405,8 +414,11 @@ void xl_tlb_flush_page(struct xl_cpu *cpu, int mmu, gva_t va)
             cpu->linear[m] = (struct xl_linear){0};
         xl_window_check(cpu, (unsigned)m, page, XL_PAGE_BYTES);
     }
-    cpu->itlb[(va.v >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)].pa = UINT64_MAX;
-    jump_flush_page(cpu, page);
+    struct xl_itlb_entry *code = &cpu->itlb[(page >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)];
+    if (code->va == page) {
+        code->pa = UINT64_MAX;
+        jump_flush_page(cpu, page);
+    }
 }
 
 /* A page got its first block: stores to it must come to xl_slow_store from now on. */

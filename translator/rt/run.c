@@ -209,8 +209,6 @@ static void jump_fill(struct xl_cpu *cpu, uint32_t number)
     if (entry->pc == b->pc && entry->mode == b->mode && entry->code == code)
         return;
     cpu->vm->stats.jump_misses++;
-    uint64_t bit, *word = xl_jump_page(cpu, b->pc, &bit);
-    *word |= bit;
     xl_used_note(&cpu->jump_used, xl_jump_index(b->pc));
     *entry = (struct xl_jump_entry){b->pc, b->mode, code};
 }
