@@ -37,7 +37,8 @@ class Toolchain:
     lacks: tuple[str, ...] = ()
 
 
-_NO_CARDS = ("-nic", "none", "-vga", "none")
+# Linux waits for two seconds of its clock to begin: with the emulated machine, not with the workstation.
+_MALTA = ("-nic", "none", "-vga", "none", "-rtc", "base=2000-01-01,clock=vm")
 MACHINES = {
     "leon3": Toolchain(
         "sparc",
@@ -58,7 +59,7 @@ MACHINES = {
         "mipsel-linux-gnu-",
         ("-march=mips32r2", "-mabi=32", "-msoft-float", "-mno-abicalls", "-G0"),
         "elf32ltsmip",
-        ("qemu-system-mipsel", "-M", "malta", "-cpu", "24Kc", *_NO_CARDS, "-nographic", "-no-reboot", "-kernel"),
+        ("qemu-system-mipsel", "-M", "malta", "-cpu", "24Kc", *_MALTA, "-nographic", "-no-reboot", "-kernel"),
         lacks=("fft_double", "fft_float"),
     ),
 }
