@@ -18,7 +18,7 @@ enum {
     XL_TLB_BITS = 11,
     XL_TLB_ENTRIES = 1 << XL_TLB_BITS,
     XL_ITLB_ENTRIES = 1024,
-    XL_JUMP_BITS = 11,
+    XL_JUMP_BITS = 13,
     XL_JUMP_ENTRIES = 1 << XL_JUMP_BITS,
     XL_BLOCKS_MAX = 1 << 15,
     XL_HASH_ENTRIES = 1 << 14,
@@ -40,7 +40,7 @@ enum {
     XL_DIRECT_FAULTS = 4,      /* of one access, before it goes straight to its slow form */
     XL_REGION_HOT = 2,     /* slices that ended at a block before a region is made around it */
 };
-_Static_assert((1 << XL_TLB_BITS) <= 128 * 16 && (1 << XL_JUMP_BITS) <= 128 * 16, "struct xl_used");
+_Static_assert((1 << XL_TLB_BITS) <= 512 * 16 && (1 << XL_JUMP_BITS) <= 512 * 16, "struct xl_used");
 #define XL_PAGE_MASK ((uint32_t)XL_PAGE_BYTES - 1)
 #define XL_TLB_NONE 0xffffffffu /* no masked address equals it: its low bits are all set */
 
@@ -128,7 +128,7 @@ struct xl_source {
 };
 
 /* Which groups of a cache's entries are empty, so that emptying it, or looking through it, costs what was used. Zeroed: none is. */
-enum { XL_USED_GROUP = 16, XL_USED_WORDS = 2 };
+enum { XL_USED_GROUP = 16, XL_USED_WORDS = 8 };
 struct xl_used {
     uint64_t empty[XL_USED_WORDS];
 };
