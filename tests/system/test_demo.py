@@ -132,7 +132,7 @@ def test_garbage_in_both_directions_is_counted_and_no_byte_suffers(demo: Board) 
     run = demo.run(count, PROMPT_S, through=NoisyLine, inbox=inbox)
     assert run.outcome.code is ExitCode.OK, run.outcome.reason
     assert re.findall(rb"^line (\d+)\r$", run.log("leon0"), re.M) == [b"%d" % number for number in range(500)]
-    assert inbox.disturbed > 10
+    assert inbox.disturbed >= 3  # each kind once; how many there are depends on how large pieces arrive
     for counter in ("board_garbage_bytes", "board_crc_errors", "garbage_bytes", "gaps"):
         assert run.counters[counter] > 0, run.counters
 
