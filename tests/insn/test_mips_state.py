@@ -53,6 +53,7 @@ from tests.insn.mips_words import (
 )
 
 VALID, DIRTY, GLOBAL = 2, 4, 1
+FIRST_OF_JUMP_CACHE = 0x88000
 ALL = VALID | DIRTY
 # (number, sel): name, bits that can be written
 WRITABLE = {
@@ -182,6 +183,16 @@ def test_the_slot_of_a_misaligned_jump_may_trap_itself(mips: Machine) -> None:
     put(mips, op("JR", rs=3), op("BREAK"))
     mips.run(2)
     assert (trap_of(mips), mips["epc"], mips["cause"] & BD) == ((GENERAL, BREAK), CODE, BD)
+
+
+@pytest.mark.parametrize("target", [1, 3, M32])
+def test_a_misaligned_jump_traps_where_code_was_forgotten_too(mips: Machine, target: int) -> None:
+    """Code at a multiple of 32 KiB is run, so that the jump cache's first entry is its, and overwritten."""
+    mips["r8"], mips["r9"], mips["r10"] = FIRST_OF_JUMP_CACHE, target, op("JR", rs=31)
+    mips.write(FIRST_OF_JUMP_CACHE, LAYOUT.code_of(op("JR", rs=31), NOP))
+    put(mips, *[op("JALR", rd=31, rs=8), NOP] * 2, op("SW", rt=10, base=8), op("JR", rs=9), NOP)
+    mips.run(20)
+    assert (trap_of(mips), mips["epc"]) == ((GENERAL, ADDRESS_LOAD), target)
 
 
 def test_coprocessors_that_are_not_there_are_unusable(mips: Machine) -> None:

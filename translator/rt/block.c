@@ -99,10 +99,8 @@ void xl_block_drop(struct xl_cpu *cpu, uint32_t number)
     list_remove(vm, &vm->page_blocks[page], number, true);
     page_marks_update(vm, page);
     struct xl_jump_entry *j = &cpu->jump[(b->pc >> 2) & (XL_JUMP_ENTRIES - 1)];
-    if (j->code == vm->port.code_rx + b->code_offset) {
-        j->code = NULL;
-        j->pc = 1;
-    }
+    if (j->code == vm->port.code_rx + b->code_offset)
+        xl_jump_drop(j);
     b->live = false;
     b->next_hash = vm->free_block;
     vm->free_block = number;

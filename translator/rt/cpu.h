@@ -82,7 +82,7 @@ struct xl_itlb_entry {
     uint64_t pa; /* UINT64_MAX: empty */
 };
 
-/* The jump cache: where a block for (pc, mode) begins in host memory. */
+/* The jump cache: where a block for (pc, mode) begins in host memory. All ones: empty, as no guest has such a mode. */
 struct xl_jump_entry {
     uint32_t pc, mode;
     const uint8_t *code;
@@ -254,6 +254,12 @@ static inline bool xl_used_any(const struct xl_used *u, unsigned group)
 static inline unsigned xl_jump_index(uint32_t pc)
 {
     return pc >> 2 & (XL_JUMP_ENTRIES - 1);
+}
+
+/* No pc alone says that an entry is empty: translated code compares (pc, mode) and jumps, and a guest may jump to any address, be it one that traps there. */
+static inline void xl_jump_drop(struct xl_jump_entry *e)
+{
+    *e = (struct xl_jump_entry){UINT32_MAX, UINT32_MAX, NULL};
 }
 
 /* rt/hooks.c */

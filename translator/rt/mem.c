@@ -312,7 +312,7 @@ static void jump_flush_page(struct xl_cpu *cpu, uint32_t page)
     for (uint32_t pc = page; pc - page < XL_PAGE_BYTES; pc += 4) {
         struct xl_jump_entry *j = &cpu->jump[xl_jump_index(pc)];
         if (j->pc == pc)
-            j->code = NULL, j->pc = 1;
+            xl_jump_drop(j);
     }
 }
 
@@ -380,12 +380,10 @@ static void empty(void *cache, size_t entries, size_t entry_bytes, int byte, str
     memset(used, 0xff, sizeof *used);
 }
 
-/* No code lies at 0xffffffff, so that an entry of ones is none. */
 static void jump_flush(struct xl_cpu *cpu)
 {
     empty(cpu->jump, XL_JUMP_ENTRIES, sizeof cpu->jump[0], 0xff, &cpu->jump_used);
 }
-
 
 void xl_tlb_flush(struct xl_cpu *cpu, int mmu)
 {

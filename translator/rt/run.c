@@ -223,7 +223,7 @@ struct xl_target xl_next(struct xl_cpu *cpu)
 
     if (env->budget <= 0)
         return (struct xl_target){0};
-    if (e->pc == env->pc && e->mode == env->mode && e->code && env->npc == env->pc + cpu->guest->insn_bytes)
+    if (e->pc == env->pc && e->mode == env->mode && env->npc == env->pc + cpu->guest->insn_bytes)
         return (struct xl_target){e->code, xl_window_view(cpu)};
     if (!page || !(number = xl_block_find(cpu, env->pc, env->npc, env->mode, page->pa)) || is_shaken(cpu->vm, number))
         return (struct xl_target){0};
