@@ -139,6 +139,15 @@ def test_compare_puts_the_relation_into_its_field(name: str, engine: Engine) -> 
         assert found == (BEFORE, wanted, (wanted >> 12 & 15) << 16), hex(vector.a)
 
 
+def test_a_compare_leaves_what_its_field_held_to_the_field_it_was_moved_to(machine: Machine) -> None:
+    """Sums between want all host registers, so that what was moved is in the guest's state only."""
+    machine["cr"], machine["f1"], machine["f2"] = 0x80000000, 1 << 62, 1 << 62
+    sums = [31 << 26 | r << 21 | r << 16 | r + 1 << 11 | 266 << 1 for r in range(7, 25)]
+    mcrf_cr1_cr0, cror_8_4_4 = 19 << 26 | 1 << 23, 19 << 26 | 8 << 21 | 4 << 16 | 4 << 11 | 449 << 1
+    run(machine, mcrf_cr1_cr0, *sums, fp(0, ra=1, rb=2), *sums, cror_8_4_4, MFCR_R6)
+    assert machine["cr"] == machine["r6"] == 0x28800000
+
+
 def test_moves_change_the_sign_only(machine: Machine) -> None:
     signals = 0xFFF0000000000001  # a signalling NaN
     machine["f2"], machine["fpscr"] = signals, 0x90000000

@@ -171,7 +171,7 @@ enum xl_fp_op {
 enum xl_fp_form { XL_FP_DOUBLE, XL_FP_SINGLE /* words */, XL_FP_ROUNDED /* singles kept as doubles */ };
 struct xl_fp {
     const char *name;
-    uint64_t (*slow)(struct xl_cpu *cpu, uint64_t word); /* may raise */
+    uint64_t (*slow)(struct xl_cpu *cpu, uint64_t word); /* may raise; if not, it writes registers without a home only, as the block may keep values in the others */
     uint8_t op, form;
     bool whole;
     uint8_t less, greater, equal;

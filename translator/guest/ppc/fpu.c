@@ -28,13 +28,18 @@ void ppc_f_put(struct xl_ctx *x, unsigned r, struct ir_ref value)
 /* --- at run time --- */
 enum { HOW_SINGLE = 0x100, HOW_RECORD = 0x200 };
 
+static bool interrupts(const struct ppc_cpu *s)
+{
+    return s->fpu.fpscr & FPSCR_FEX && s->msr & (MSR_FE0 | MSR_FE1);
+}
+
 static void finish(struct xl_cpu *cpu, bool record)
 {
     struct ppc_cpu *s = ppc_of(cpu);
 
     if (record)
         ppc_field_set(s, 1, s->fpu.fpscr >> 28);
-    if (s->fpu.fpscr & FPSCR_FEX && s->msr & (MSR_FE0 | MSR_FE1))
+    if (interrupts(s))
         xl_raise(cpu, INT_PROGRAM | ESR_FP);
 }
 
@@ -46,13 +51,14 @@ static uint64_t compute(struct xl_cpu *cpu, uint64_t how, uint64_t word)
     return 0;
 }
 
-/* The CR field is written before an exception is raised. */
+/* The CR field is written before an exception is raised; without one the block puts late_relation there, and nothing but the FPU's registers may change behind its back. */
 static uint64_t compare(struct xl_cpu *cpu, bool is_ordered, uint64_t word)
 {
     struct ppc_cpu *s = ppc_of(cpu);
     unsigned relation = ppc_fp_do_compare(&s->fpu, is_ordered, word >> 16 & 31, word >> 11 & 31);
 
-    ppc_field_set(s, word >> 23 & 7, relation & 15);
+    if (interrupts(s))
+        ppc_field_set(s, word >> 23 & 7, relation & 15);
     finish(cpu, false);
     return 0;
 }
