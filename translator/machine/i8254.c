@@ -120,11 +120,8 @@ static void load(struct i8254 *d, struct i8254_counter *c, uint16_t value)
     c->count = count ? count : c->is_bcd ? BCD_MAX : COUNT_MAX;
     c->is_loaded = true;
     run_put(d, c, is_triggered(c) ? c->count + 1 : 0);
-    if (c == &d->counter[0]) {
-        if (!is_periodic(c))
-            d->line(d->line_arg, d->line_number, false);
+    if (c == &d->counter[0])
         edge_find(d);
-    }
 }
 
 static uint8_t status_of(struct i8254 *d, const struct i8254_counter *c)

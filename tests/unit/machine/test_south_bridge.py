@@ -418,6 +418,17 @@ def test_strobe_interrupts_once(board: Board) -> None:
     assert not asks(board)
 
 
+@pytest.mark.parametrize("mode", [1, 4, 5])
+def test_a_new_count_leaves_an_output_high_that_counting_has_not_lowered(board: Board, mode: int) -> None:
+    initialise(board)
+    board.outb(CONTROL, 0x30 | mode << 1)
+    acknowledge(board)
+    board.outb(FIRST, EOI)
+    for count in (0x1000, 0x2000):
+        board.outb(TIMER, count & 255, count >> 8)
+        assert not asks(board), hex(count)
+
+
 def test_one_byte_counts(board: Board) -> None:
     board.outb(CONTROL, 0x14)  # low byte, mode 2
     board.outb(TIMER, 200)
