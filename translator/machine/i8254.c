@@ -88,13 +88,12 @@ static uint16_t count_read(struct i8254 *d, const struct i8254_counter *c)
     return (uint16_t)(count / 1000 % 10 << 12 | count / 100 % 10 << 8 | count / 10 % 10 << 4 | count % 10);
 }
 
-/* Of counter 0: the level now, and an event at its next rising edge. */
+/* An event at the next rising edge of counter 0's output. */
 static void edge_find(struct i8254 *d)
 {
     const struct i8254_counter *c = &d->counter[0];
     uint64_t run = ran(d, c), next = c->count;
 
-    d->line(d->line_arg, d->line_number, output_at(c, run));
     if (is_periodic(c))
         next = (run / c->count + 1) * c->count;
     else if (c->mode == STROBE)
@@ -105,11 +104,20 @@ static void edge_find(struct i8254 *d)
         xl_event_arm(d->vm, &d->event, ns_of(c->start + next));
 }
 
+/* However late the event comes, the output has risen: that it may be low again is not seen on the line. */
 static void edge(void *arg)
 {
     struct i8254 *d = arg;
 
     d->line(d->line_arg, d->line_number, false);
+    d->line(d->line_arg, d->line_number, true);
+    edge_find(d);
+}
+
+/* Counter 0 was told something: the level now, and when it rises next. */
+static void line_update(struct i8254 *d)
+{
+    d->line(d->line_arg, d->line_number, i8254_output(d, 0));
     edge_find(d);
 }
 
@@ -121,7 +129,7 @@ static void load(struct i8254 *d, struct i8254_counter *c, uint16_t value)
     c->is_loaded = true;
     run_put(d, c, is_triggered(c) ? c->count + 1 : 0);
     if (c == &d->counter[0])
-        edge_find(d);
+        line_update(d);
 }
 
 static uint8_t status_of(struct i8254 *d, const struct i8254_counter *c)
@@ -168,7 +176,7 @@ static void control(struct i8254 *d, uint8_t value)
     }
     *c = (struct i8254_counter){.mode = (uint8_t)(mode > HARDWARE_STROBE ? mode & 3 : mode), .access = (uint8_t)access, .is_bcd = value & 1, .gate = c->gate, .count = COUNT_MAX};
     if (!number)
-        edge_find(d);
+        line_update(d);
 }
 
 static uint32_t i8254_read(void *dev, uint32_t off, unsigned size)

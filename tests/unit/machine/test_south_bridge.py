@@ -418,6 +418,17 @@ def test_strobe_interrupts_once(board: Board) -> None:
     assert not asks(board)
 
 
+def test_a_guest_that_was_held_up_past_a_square_waves_high_half_has_its_interrupt() -> None:
+    with Board(Time.HOST) as board:
+        initialise(board)
+        start(board, 0, 3, 0)  # 55 ms, of which 27 ms are high
+        acknowledge(board)
+        board.outb(FIRST, EOI)
+        time.sleep(0.09)
+        board.inb(PORT61)
+        assert asks(board)
+
+
 @pytest.mark.parametrize("mode", [1, 4, 5])
 def test_a_new_count_leaves_an_output_high_that_counting_has_not_lowered(board: Board, mode: int) -> None:
     initialise(board)
