@@ -135,6 +135,10 @@ def test_instructions_of_a_profile_are_split_by_whether_their_code_has_a_file() 
     assert counts_of(PROFILE) == (30, 8)
 
 
+def test_no_two_entries_have_one_name() -> None:
+    assert len(set(entry_names())) == len(entry_names())
+
+
 def test_every_entry_has_a_kind() -> None:
     assert {entry_kind(name) for name in entry_names()} == {"cpu", "system", "slow"}
     with pytest.raises(L4vmError, match="no benchmark is called 'nothing'\n  known: bigint, chase"):

@@ -39,9 +39,9 @@ COUNTS = {
     "signal": {"leon3": 60000, "bamboo": 400000, "malta": 800000},
     "syscall": {"leon3": 5000000, "bamboo": 4000000, "malta": 20000000},
     "ticks": {"leon3": 1500, "bamboo": 1500, "malta": 1500},
-    "calls": {"leon3": 4000, "bamboo": 50000, "malta": 50000},
-    "sort": {"leon3": 1500, "bamboo": 2000, "malta": 2000},
-    "walk": {"leon3": 40, "bamboo": 1, "malta": 1},
+    "user_calls": {"leon3": 4000, "bamboo": 50000, "malta": 50000},
+    "user_sort": {"leon3": 1500, "bamboo": 2000, "malta": 2000},
+    "user_walk": {"leon3": 40, "bamboo": 1, "malta": 1},
 }
 
 

@@ -186,7 +186,7 @@ static unsigned next_random(unsigned *state)
 }
 
 /* Round a cycle through all words of 4 MiB, in an order drawn at random: more pages than the CPU's TLB has. */
-static long work_walk(long count)
+static long work_user_walk(long count)
 {
     enum { WORDS = 1 << 20 };
     static unsigned next[WORDS];
@@ -204,7 +204,7 @@ static long work_walk(long count)
     return at;
 }
 
-static long work_sort(long count)
+static long work_user_sort(long count)
 {
     enum { WORDS = 4096 };
     static unsigned word[WORDS];
@@ -232,7 +232,7 @@ static __attribute__((noinline)) unsigned leaves(unsigned depth)
     return depth ? leaves(depth - 1) + leaves(depth - 1) : 1;
 }
 
-static long work_calls(long count)
+static long work_user_calls(long count)
 {
     enum { DEPTH = 12 };
     unsigned wrong = 0;
@@ -247,7 +247,7 @@ static const struct {
 } works[] = {
     {"boot", work_boot},       {"fill", work_fill},           {"fork_exec", work_fork_exec}, {"mmap", work_mmap},
     {"pipe", work_pipe},       {"signal", work_signal},       {"syscall", work_syscall},     {"ticks", work_ticks},
-    {"walk", work_walk},       {"sort", work_sort},           {"calls", work_calls},
+    {"user_calls", work_user_calls}, {"user_sort", work_user_sort}, {"user_walk", work_user_walk},
     {"console", work_console}, {"disk_read", work_disk_read}, {"disk_write", work_disk_write},
     {"net_send", work_net_send}, {"net_echo", work_net_echo},
 };
