@@ -19,6 +19,7 @@ enum {
     XL_TLB_ENTRIES = 1 << XL_TLB_BITS,
     XL_ITLB_ENTRIES = 1024,
     XL_JUMP_BITS = 13,
+    XL_JUMP_PAGE_BITS = 12,
     XL_JUMP_ENTRIES = 1 << XL_JUMP_BITS,
     XL_BLOCKS_MAX = 1 << 15,
     XL_HASH_ENTRIES = 1 << 14,
@@ -161,8 +162,10 @@ struct xl_cpu {
     struct xl_window window[XL_MMU_MAX];
     struct xl_tlb_entry tlb[XL_MMU_MAX][XL_TLB_ENTRIES];
     struct xl_jump_entry jump[XL_JUMP_ENTRIES];
-    struct xl_itlb_entry itlb[XL_ITLB_ENTRIES]; /* has the page of whatever is in `jump` */
-    struct xl_used tlb_used[XL_MMU_MAX], jump_used, itlb_used;
+    uint32_t jump_page[1 << XL_JUMP_PAGE_BITS]; /* by hash, the page that has entries in `jump`; XL_JUMP_MANY: several have, XL_JUMP_NONE */
+    unsigned jump_pages;                         /* noted there */
+    struct xl_itlb_entry itlb[XL_ITLB_ENTRIES];
+    struct xl_used tlb_used[XL_MMU_MAX], jump_used, jump_page_used, itlb_used;
     uint8_t device_site[(1 << XL_SITES_BITS) / 8];
     struct xl_event timer; /* the front end's, xl_cpu_timer */
     uint64_t guest_state[256];
@@ -255,6 +258,9 @@ static inline unsigned xl_jump_index(uint32_t pc)
 {
     return pc >> 2 & (XL_JUMP_ENTRIES - 1);
 }
+
+enum { XL_JUMP_NONE = -1, XL_JUMP_MANY = 1 }; /* what no page has */
+void xl_jump_page_note(struct xl_cpu *cpu, uint32_t pc); /* before pc enters the jump cache */
 
 /* No pc alone says that an entry is empty: translated code compares (pc, mode) and jumps, and a guest may jump to any address, be it one that traps there. */
 static inline void xl_jump_drop(struct xl_jump_entry *e)

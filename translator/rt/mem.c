@@ -307,27 +307,6 @@ const struct xl_itlb_entry *xl_itlb_entry(const struct xl_cpu *cpu, uint32_t va)
     return e->va == (va & ~XL_PAGE_MASK) && e->mode == cpu->env.mode && e->pa != UINT64_MAX ? e : NULL;
 }
 
-static void jump_flush_page(struct xl_cpu *cpu, uint32_t page)
-{
-    for (uint32_t pc = page; pc - page < XL_PAGE_BYTES; pc += 4) {
-        struct xl_jump_entry *j = &cpu->jump[xl_jump_index(pc)];
-        if (j->pc == pc)
-            xl_jump_drop(j);
-    }
-}
-
-/* The page of another one may have to go: then what the jump cache has of that goes, too. */
-static void itlb_note(struct xl_cpu *cpu, uint32_t page, uint64_t pa)
-{
-    unsigned index = (page >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1);
-    struct xl_itlb_entry *e = &cpu->itlb[index];
-
-    if (e->va != page && !(e->va & XL_PAGE_MASK))
-        jump_flush_page(cpu, e->va);
-    xl_used_note(&cpu->itlb_used, index);
-    *e = (struct xl_itlb_entry){page, cpu->env.mode, pa};
-}
-
 /* Find the physical page that instructions at va come from, in the current mode. false: an instruction fault is pending (cpu->fault). */
 bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa)
 {
@@ -354,7 +333,8 @@ bool xl_fetch_page(struct xl_cpu *cpu, uint32_t va, uint64_t *page_pa)
         return true;
     }
     if (walked && !(walk.page.v & XL_PAGE_MASK) && xl_ram_at(cpu->vm, walk.page.v, XL_PAGE_BYTES)) {
-        itlb_note(cpu, page, walk.page.v);
+        xl_used_note(&cpu->itlb_used, (va >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1));
+        cpu->itlb[(va >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)] = (struct xl_itlb_entry){page, mode, walk.page.v};
         *page_pa = walk.page.v;
         return true;
     }
@@ -383,6 +363,41 @@ static void empty(void *cache, size_t entries, size_t entry_bytes, int byte, str
 static void jump_flush(struct xl_cpu *cpu)
 {
     empty(cpu->jump, XL_JUMP_ENTRIES, sizeof cpu->jump[0], 0xff, &cpu->jump_used);
+    empty(cpu->jump_page, 1 << XL_JUMP_PAGE_BITS, sizeof cpu->jump_page[0], 0xff, &cpu->jump_page_used);
+    cpu->jump_pages = 0;
+}
+
+static unsigned jump_page_index(uint32_t page)
+{
+    return (page >> XL_PAGE_BITS) * 0x9e3779b1u >> (32 - XL_JUMP_PAGE_BITS);
+}
+
+/* Places where several pages met stay so until the cache is emptied, which is done before they are many. */
+void xl_jump_page_note(struct xl_cpu *cpu, uint32_t pc)
+{
+    uint32_t page = pc & ~XL_PAGE_MASK, *slot = &cpu->jump_page[jump_page_index(page)];
+
+    if (*slot == page || *slot == XL_JUMP_MANY)
+        return;
+    if (++cpu->jump_pages > 1u << (XL_JUMP_PAGE_BITS - 2))
+        jump_flush(cpu);
+    xl_used_note(&cpu->jump_page_used, jump_page_index(page));
+    *slot = *slot == (uint32_t)XL_JUMP_NONE ? page : XL_JUMP_MANY;
+}
+
+static void jump_flush_page(struct xl_cpu *cpu, uint32_t page)
+{
+    uint32_t *slot = &cpu->jump_page[jump_page_index(page)];
+
+    if (*slot != page && *slot != XL_JUMP_MANY)
+        return;
+    for (uint32_t pc = page; pc - page < XL_PAGE_BYTES; pc += 4) {
+        struct xl_jump_entry *j = &cpu->jump[xl_jump_index(pc)];
+        if (j->pc == pc)
+            xl_jump_drop(j);
+    }
+    if (*slot == page)
+        *slot = (uint32_t)XL_JUMP_NONE;
 }
 
 void xl_tlb_flush(struct xl_cpu *cpu, int mmu)
@@ -412,11 +427,8 @@ void xl_tlb_flush_page(struct xl_cpu *cpu, int mmu, gva_t va)
             cpu->linear[m] = (struct xl_linear){0};
         xl_window_check(cpu, (unsigned)m, page, XL_PAGE_BYTES);
     }
-    struct xl_itlb_entry *code = &cpu->itlb[(page >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)];
-    if (code->va == page) {
-        code->pa = UINT64_MAX;
-        jump_flush_page(cpu, page);
-    }
+    cpu->itlb[(va.v >> XL_PAGE_BITS) & (XL_ITLB_ENTRIES - 1)].pa = UINT64_MAX;
+    jump_flush_page(cpu, page);
 }
 
 /* A page got its first block: stores to it must come to xl_slow_store from now on. */

@@ -209,6 +209,7 @@ static void jump_fill(struct xl_cpu *cpu, uint32_t number)
     if (entry->pc == b->pc && entry->mode == b->mode && entry->code == code)
         return;
     cpu->vm->stats.jump_misses++;
+    xl_jump_page_note(cpu, b->pc);
     xl_used_note(&cpu->jump_used, xl_jump_index(b->pc));
     *entry = (struct xl_jump_entry){b->pc, b->mode, code};
 }
