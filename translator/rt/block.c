@@ -98,7 +98,7 @@ void xl_block_drop(struct xl_cpu *cpu, uint32_t number)
     list_remove(vm, &vm->hash[hash_of(b->pc, b->mode, b->page_pa)], number, false);
     list_remove(vm, &vm->page_blocks[page], number, true);
     page_marks_update(vm, page);
-    struct xl_jump_entry *j = &cpu->jump[(b->pc >> 2) & (XL_JUMP_ENTRIES - 1)];
+    struct xl_jump_entry *j = &cpu->jump[xl_jump_index(b->pc)];
     if (j->code == vm->port.code_rx + b->code_offset)
         xl_jump_drop(j);
     b->live = false;

@@ -41,7 +41,6 @@ enum {
     XL_DIRECT_FAULTS = 4,      /* of one access, before it goes straight to its slow form */
     XL_REGION_HOT = 2,     /* slices that ended at a block before a region is made around it */
 };
-_Static_assert((1 << XL_TLB_BITS) <= 512 * 16 && (1 << XL_JUMP_BITS) <= 512 * 16, "struct xl_used");
 #define XL_PAGE_MASK ((uint32_t)XL_PAGE_BYTES - 1)
 #define XL_TLB_NONE 0xffffffffu /* no masked address equals it: its low bits are all set */
 
@@ -133,6 +132,8 @@ enum { XL_USED_GROUP = 16, XL_USED_WORDS = 8 };
 struct xl_used {
     uint64_t empty[XL_USED_WORDS];
 };
+#define XL_USED_FITS(entries) ((entries) % (64 * XL_USED_GROUP) == 0 && (entries) / (64 * XL_USED_GROUP) <= XL_USED_WORDS)
+_Static_assert(XL_USED_FITS(XL_TLB_ENTRIES) && XL_USED_FITS(XL_ITLB_ENTRIES) && XL_USED_FITS(XL_JUMP_ENTRIES) && XL_USED_FITS(1 << XL_JUMP_PAGE_BITS), "whole words");
 
 /* Why translated code came back. */
 enum xl_leave { XL_LEAVE_LOOKUP = 0 /* pc, npc are in env */, XL_LEAVE_UNWOUND = 1, XL_LEAVE_EXIT = 16 /* + 8 * exit number: chain it */ };
@@ -259,7 +260,8 @@ static inline unsigned xl_jump_index(uint32_t pc)
     return pc >> 2 & (XL_JUMP_ENTRIES - 1);
 }
 
-enum { XL_JUMP_NONE = -1, XL_JUMP_MANY = 1 }; /* what no page has */
+#define XL_JUMP_NONE 0xffffffffu /* neither is the address of a page */
+#define XL_JUMP_MANY 1u
 void xl_jump_page_note(struct xl_cpu *cpu, uint32_t pc); /* before pc enters the jump cache */
 
 /* No pc alone says that an entry is empty: translated code compares (pc, mode) and jumps, and a guest may jump to any address, be it one that traps there. */

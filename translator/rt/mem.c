@@ -351,11 +351,10 @@ static void empty(void *cache, size_t entries, size_t entry_bytes, int byte, str
 {
     const size_t group_bytes = XL_USED_GROUP * entry_bytes;
 
-    for (unsigned word = 0; word < entries / XL_USED_GROUP / 64 + 1u && word < XL_USED_WORDS; word++)
+    for (unsigned word = 0; word < entries / XL_USED_GROUP / 64; word++)
         for (uint64_t left = ~used->empty[word]; left; left &= left - 1) {
             unsigned group = word * 64 + (unsigned)__builtin_ctzll(left);
-            if (group < entries / XL_USED_GROUP)
-                memset((uint8_t *)cache + group * group_bytes, byte, group_bytes);
+            memset((uint8_t *)cache + group * group_bytes, byte, group_bytes);
         }
     memset(used, 0xff, sizeof *used);
 }
@@ -382,7 +381,7 @@ void xl_jump_page_note(struct xl_cpu *cpu, uint32_t pc)
     if (++cpu->jump_pages > 1u << (XL_JUMP_PAGE_BITS - 2))
         jump_flush(cpu);
     xl_used_note(&cpu->jump_page_used, jump_page_index(page));
-    *slot = *slot == (uint32_t)XL_JUMP_NONE ? page : XL_JUMP_MANY;
+    *slot = *slot == XL_JUMP_NONE ? page : XL_JUMP_MANY;
 }
 
 static void jump_flush_page(struct xl_cpu *cpu, uint32_t page)
@@ -397,7 +396,7 @@ static void jump_flush_page(struct xl_cpu *cpu, uint32_t page)
             xl_jump_drop(j);
     }
     if (*slot == page)
-        *slot = (uint32_t)XL_JUMP_NONE;
+        *slot = XL_JUMP_NONE;
 }
 
 void xl_tlb_flush(struct xl_cpu *cpu, int mmu)

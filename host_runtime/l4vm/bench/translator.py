@@ -39,7 +39,7 @@ CPU_TIMES = 4  # so that starting a process is a small part of its time
 TIMEOUT_S = 120
 MEAN = "geometric mean"
 SHORTEST_S = 0.01
-LOOK_S, LOOKS_A_PEAK = 0.002, 50
+LOOK_S, LOOKS_A_PEAK = 0.002, 5
 
 
 @dataclass(frozen=True)

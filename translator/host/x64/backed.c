@@ -39,9 +39,8 @@ static void prune(struct emit *e)
 bool backed_by(struct emit *e, uint16_t ref, const struct ir_op *op)
 {
     struct emit_value *v = &e->value[ref];
-    bool in_fpu = op->cond == 0 && op->off - e->cpu->guest->unhomed < e->cpu->guest->unhomed_bytes;
 
-    if (op->cond >= XL_BANKS || in_fpu || v->home || v->backed || e->vm->config.switches & XL_NO_BACKED)
+    if (op->cond >= XL_BANKS || home_never(e, op) || v->home || v->backed || e->vm->config.switches & XL_NO_BACKED)
         return false;
     if (e->backed_count == EMIT_BACKED)
         prune(e);

@@ -147,6 +147,7 @@ void backed_overwrite(struct emit *e, const struct ir_op *put);
 void backed_forget(struct emit *e);
 /* homes.c */
 void homes_count(struct emit *e);
+bool home_never(const struct emit *e, const struct ir_op *op);
 void homes_choose(struct emit *e);
 unsigned home_find(const struct emit *e, const struct ir_op *op);
 void homes_load(struct emit *e);

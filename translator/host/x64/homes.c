@@ -40,15 +40,19 @@ unsigned home_find(const struct emit *e, const struct ir_op *op)
     return i;
 }
 
+/* Does FP code, or C code that it calls, reach this register in memory? */
+bool home_never(const struct emit *e, const struct ir_op *op)
+{
+    return op->cond == 0 && op->off - e->cpu->guest->unhomed < e->cpu->guest->unhomed_bytes;
+}
+
 /* Count the block's accesses to guest registers. A write counts twice: a home saves its store, and the next round's wait for it. */
 void homes_count(struct emit *e)
 {
     for (unsigned i = 0; i < e->ir->count; i++) {
         const struct ir_op *op = &e->ir->op[i];
         bool get = op->opcode == IR_OP_GET, put = op->opcode == IR_OP_PUT;
-        if (op->cond == 0 && op->off - e->cpu->guest->unhomed < e->cpu->guest->unhomed_bytes)
-            continue;
-        if ((!get && !put) || op->cond >= XL_BANKS || op->off / 4 >= EMIT_WORDS)
+        if (home_never(e, op) || (!get && !put) || op->cond >= XL_BANKS || op->off / 4 >= EMIT_WORDS)
             continue;
         e->accesses[op->cond][op->off / 4] += put ? 2 : 1;
         e->writes[op->cond][op->off / 4] |= put;
